@@ -1,0 +1,1 @@
+"""What was heard: audio in, speech segments and embeddings out."""

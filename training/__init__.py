@@ -1,0 +1,1 @@
+"""The recipe that makes `mini`, the embedded model, from nothing: `python -m training`."""

@@ -1,0 +1,103 @@
+"""The corpus on disk: utterances as raw log-mel, in shards, made on all cores.
+
+    python -m training.corpus RUN --shards 48        (a shard holds 1,000 utterances)
+
+Shards are numbered and seeded by their number: what exists is kept, so the command resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from streaming.mel import FRAME, log_mel
+from training.curriculum import Line, a_line
+from training.sounds import a_sound, in_a_room
+from training.voices import training_voice
+
+SIZE = 1_000
+SKILLS = {"sums": 0.32, "digits": 0.32, "visitors": 0.14, "other": 0.22}
+SOUNDS = 400  # sounds without speech, for noise behind speech and for the "nothing" skill
+
+
+@dataclass(slots=True)
+class Utterance:
+    line: Line
+    mel: torch.Tensor  # [frames, 128] float16, raw log10 power
+
+
+def mel_of(samples: np.ndarray) -> torch.Tensor:
+    """[frames, 128] float16: enough for training, half the memory."""
+    return log_mel(torch.from_numpy(np.pad(samples, FRAME // 2))).T.half().contiguous()
+
+
+def make_shard(path: Path, number: int) -> Path:
+    rng = random.Random(number)
+    rooms = np.random.default_rng(number)
+    lines, mels = [], []
+    while len(lines) < SIZE:
+        line = a_line(rng, SKILLS)
+        samples = training_voice(rng).say(line.said)
+        if len(samples) < 2_000:
+            continue  # a voice that choked on its settings
+        if rng.random() < 0.4:
+            samples = in_a_room(samples, rooms)
+        lines.append((line.skill, line.said, line.answer))
+        mels.append(mel_of(samples))
+    return _save(path, {"lines": lines, "frames": [len(m) for m in mels], "mel": torch.cat(mels)})
+
+
+def make_sounds(path: Path) -> Path:
+    mels = [mel_of(a_sound(6.0, seed)) for seed in range(SOUNDS)]
+    return _save(path, {"frames": [len(m) for m in mels], "mel": torch.cat(mels)})
+
+
+def _save(path: Path, what: dict[str, object]) -> Path:
+    torch.save(what, path.with_suffix(".part"))
+    path.with_suffix(".part").rename(path)
+    return path
+
+
+def read_shard(path: Path) -> list[Utterance]:
+    data = torch.load(path)
+    mels = data["mel"].split(data["frames"])
+    return [Utterance(Line(*line), mel) for line, mel in zip(data["lines"], mels, strict=True)]
+
+
+def read_sounds(path: Path) -> list[torch.Tensor]:
+    data = torch.load(path)
+    return list(data["mel"].split(data["frames"]))
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def make(folder: Path, shards: int, workers: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
+        jobs = []
+        if not (folder / "sounds.pt").exists():
+            jobs.append(pool.submit(make_sounds, folder / "sounds.pt"))
+        for number in range(shards):
+            path = folder / f"speech-{number:04}.pt"
+            if not path.exists():
+                jobs.append(pool.submit(make_shard, path, number))
+        for done, job in enumerate(as_completed(jobs), 1):
+            print(f"corpus: {job.result().name} ({done} of {len(jobs)})", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--shards", type=int, default=48)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    make(arguments.run / "corpus", arguments.shards, arguments.workers)

@@ -1,0 +1,281 @@
+"""Train `mini`, resumably.
+
+    python -m training.train RUN --hours 2            warm-up, steady, decay, all within two hours
+    python -m training.train RUN --hours 2 --steady   the same without the decay, to be continued
+
+The hours count from the run's beginning: a run that was stopped goes on from its last checkpoint.
+
+Two losses. CTC (Graves 2006) on phonemes from the encoder's 50-Hz states, before AF3's pooling,
+where a phoneme has frames enough; and the language model's cross-entropy on the assistant's words,
+over conversations of one to four turns: spoken, typed, and transcription requests. The CTC comes
+first alone: a language model learns nothing from an encoder that hears nothing.
+
+Hidden matrices are trained by Muon (Jordan 2024), everything else by AdamW.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from streaming.encoder import embeddings_of, steps_of, tokens_of, tower_states
+from training.augment import batch_of
+from training.corpus import Utterance, read_shard, read_sounds
+from training.curriculum import NO_QUESTION, Line
+from training.shape import SYSTEM, TRANSCRIBE, build_model, build_processor, save
+from training.typed import as_typed
+from training.voices import phonemes
+
+IGNORE = -100
+ROW = 300  # tokens of one training conversation, about
+NOTHING = Line("nothing", "", NO_QUESTION)
+
+
+@dataclass(slots=True)
+class Batch:
+    mel: torch.Tensor
+    lengths: torch.Tensor
+    phones: torch.Tensor
+    phone_counts: torch.Tensor
+    ids: torch.Tensor  # [conversations, tokens]; `<sound>` stands where audio embeddings go
+    labels: torch.Tensor
+
+
+class Data:
+    """Utterances in memory, dealt in batches of like length."""
+
+    def __init__(self, run: Path, tokenizer) -> None:
+        self.run, self.tokenizer = run, tokenizer
+        self.rng = random.Random(time.time_ns())
+        self.sounds = read_sounds(run / "corpus" / "sounds.pt")
+        self.shards: set[Path] = set()
+        self.utterances: list[Utterance] = []
+        self.lexicon: dict[str, list[int]] = {}
+        self.phone_ids = json.loads((run / "phones.json").read_text()) if (run / "phones.json").exists() else {}
+        self.deck: list[list[Utterance]] = []
+        self.known: dict[str, list[int]] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in the shards that have been made since the last time."""
+        new = sorted(set((self.run / "corpus").glob("speech-*.pt")) - self.shards)
+        for path in new:
+            self.utterances += read_shard(path)
+        self.shards |= set(new)
+        words = sorted({w for u in self.utterances for w in u.line.words.split()} - set(self.lexicon))
+        if words:
+            for word, phones in phonemes(words).items():
+                self.lexicon[word] = [self.phone_ids.setdefault(p, len(self.phone_ids) + 1) for p in phones]
+            (self.run / "phones.json").write_text(json.dumps(self.phone_ids))
+
+    def _deal(self, size: int) -> list[Utterance]:
+        if not self.deck:
+            self.refresh()
+            pool = self.utterances + [
+                Utterance(NOTHING, s[a : a + self.rng.randint(30, 400)])
+                for s in self.rng.choices(self.sounds, k=len(self.utterances) // 16)
+                for a in [self.rng.randint(0, 150)]
+            ]
+            pool.sort(key=lambda u: len(u.mel) * self.rng.uniform(0.95, 1.05))
+            self.deck = [pool[i : i + size] for i in range(0, len(pool) - size + 1, size)]
+            self.rng.shuffle(self.deck)
+        return self.deck.pop()
+
+    def batch(self, size: int) -> Batch:
+        clips = self._deal(size)
+        self.rng.shuffle(clips)
+        mel, lengths = batch_of([u.mel for u in clips], self.sounds)
+        phones = [[p for w in u.line.words.split() for p in self.lexicon[w]] for u in clips]
+        rows = self._conversations([u.line for u in clips], [tokens_of(n) for n in lengths.tolist()])
+        ids = [[i for piece, _ in row for i in piece] for row in rows]
+        labels = [[i if learn else IGNORE for piece, learn in row for i in piece] for row in rows]
+        longest = max(len(row) for row in ids)
+        pad = self.tokenizer.pad_token_id
+        return Batch(
+            mel, lengths,
+            torch.tensor([p for row in phones for p in row], dtype=torch.long),
+            torch.tensor([len(row) for row in phones]),
+            torch.tensor([row + [pad] * (longest - len(row)) for row in ids]),
+            torch.tensor([row + [IGNORE] * (longest - len(row)) for row in labels]),
+        )  # fmt: skip
+
+    def _conversations(self, lines: list[Line], counts: list[int]) -> list[list[tuple[list[int], bool]]]:
+        """Deal the clips into conversations of about ROW tokens; each piece with whether it is learned."""
+        say = self._tokens
+        rows, room = [], 0
+        for line, count in zip(lines, counts, strict=True):
+            turn = []
+            if self.rng.random() < 0.15 and line.said:
+                turn += [(say(f"<|im_start|>user\n{as_typed(line, self.rng)}<|im_end|>\n<|im_start|>assistant\n"), False),
+                         (say(f"{line.answer}<|im_end|>"), True), (say("\n"), False)]  # fmt: skip
+            transcribe = self.rng.random() < 0.4
+            turn += [
+                (say("<|im_start|>user\n") + say("<sound>") * count, False),
+                (say(f"{TRANSCRIBE if transcribe else ''}<|im_end|>\n<|im_start|>assistant\n"), False),
+                (say(f"{line.words if transcribe else line.answer}<|im_end|>"), True),
+                (say("\n"), False),
+            ]
+            cost = sum(len(piece) for piece, _ in turn)
+            if cost > room:
+                rows.append([(say(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"), False)])
+                room = ROW
+            rows[-1] += turn
+            room -= cost
+        return rows
+
+    def _tokens(self, text: str) -> list[int]:
+        if text not in self.known:
+            self.known[text] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return self.known[text]
+
+
+def wide_attention(module, query, key, value, mask, **options):
+    """Attention in float32 under autocast: on a CPU its kernel is twice as fast as bfloat16's."""
+    with torch.autocast("cpu", enabled=False):
+        out, weights = sdpa_attention_forward(module, query.float(), key.float(), value.float(), mask, **options)
+    return out.to(query.dtype), weights
+
+
+AttentionInterface.register("wide", wide_attention)
+AttentionMaskInterface.register("wide", sdpa_mask)
+
+
+class Learner(torch.nn.Module):
+    """The model and the CTC head that is thrown away after training."""
+
+    def __init__(self, model, phones: int) -> None:
+        super().__init__()
+        self.model = model
+        if model.device.type == "cpu":
+            model.set_attn_implementation("wide")
+        self.phone_norm = torch.nn.LayerNorm(model.config.audio_config.hidden_size)
+        self.phone_head = torch.nn.Linear(model.config.audio_config.hidden_size, phones)
+
+    def forward(self, batch: Batch, talk: bool) -> dict[str, torch.Tensor]:
+        model = self.model
+        frames = batch.lengths.tolist()
+        states = tower_states(model.model.audio_tower, batch.mel, frames)
+        heard = self.phone_head(self.phone_norm(states)).float().log_softmax(-1)
+        steps = torch.tensor([steps_of(f) for f in frames])
+        losses = {
+            "ctc": functional.ctc_loss(
+                heard.transpose(0, 1), batch.phones, steps, batch.phone_counts, zero_infinity=True, reduction="sum"
+            )
+            / batch.phone_counts.sum().clamp(min=1)
+        }
+        with torch.no_grad():
+            best = heard.argmax(-1)
+            losses["spikes"] = (best != 0).float().mean()
+        if talk:
+            audio = embeddings_of(model.model, states)
+            tokens = torch.tensor([tokens_of(f) for f in frames], device=audio.device)
+            valid = torch.arange(audio.shape[1], device=audio.device) < tokens[:, None]
+            embeds = model.get_input_embeddings()(batch.ids)
+            embeds = embeds.masked_scatter(
+                (batch.ids == model.config.audio_token_id)[..., None].expand_as(embeds), audio[valid].to(embeds.dtype)
+            )
+            states = model.model.language_model(inputs_embeds=embeds, use_cache=False).last_hidden_state
+            learn = batch.labels[:, 1:] != IGNORE
+            logits = model.lm_head(states[:, :-1][learn])
+            losses["words"] = functional.cross_entropy(logits.float(), batch.labels[:, 1:][learn])
+        return losses
+
+
+def optimisers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
+    hidden, rest = [], []
+    for name, p in learner.named_parameters():
+        if not p.requires_grad:
+            continue
+        inside = ".layers." in name or "multi_modal_projector" in name
+        (hidden if p.ndim == 2 and inside else rest).append(p)
+    return [
+        torch.optim.Muon(hidden, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=rate, weight_decay=0.01, betas=(0.9, 0.98)),
+    ]
+
+
+def rate_at(done: float, steady: bool) -> float:
+    """Share of the peak learning rate after `done` (0-1) of the time: warm-up, steady, decay."""
+    if done < 0.01:
+        return max(0.02, done / 0.01)
+    return 1.0 if steady or done < 0.7 else max(0.02, (1 - done) / 0.3)
+
+
+def train(run: Path, hours: float, size: int, rate: float, hearing: float, steady: bool, device: str) -> None:
+    """`hearing`: utterances that the encoder trains on alone before the language model joins."""
+    processor = build_processor()
+    data = Data(run, processor.tokenizer)
+    torch.manual_seed(0)
+    learner = Learner(build_model(processor.tokenizer), 80).to(device)
+    optims = optimisers(learner, rate)
+    seen, spent = 0, 0.0
+    state = run / "state.pt"
+    if state.exists():
+        saved = torch.load(state, map_location=device)
+        learner.load_state_dict(saved["learner"])
+        for optim, values in zip(optims, saved["optims"], strict=True):
+            optim.load_state_dict(values)
+        seen, spent = saved["seen"], saved["spent"]
+    torch.manual_seed(time.time_ns() % 2**31)
+    start, step, sums = time.monotonic() - spent, 0, {}
+    lap = time.monotonic()
+    while (spent := time.monotonic() - start) < hours * 3600:
+        batch = data.batch(size)
+        batch = Batch(*(getattr(batch, f).to(device) for f in Batch.__slots__))
+        share = rate_at(spent / (hours * 3600), steady)
+        for optim in optims:
+            for group in optim.param_groups:
+                group["lr"] = rate * share
+        with torch.autocast(device, torch.bfloat16):
+            losses = learner(batch, talk=seen >= hearing)
+        loss = losses["ctc"] * 0.5 + losses.get("words", torch.zeros(()))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+        for optim in optims:
+            optim.step()
+            optim.zero_grad(set_to_none=True)
+        seen, step = seen + size, step + 1
+        for name, value in losses.items():
+            sums.setdefault(name, []).append(value.item())
+        if step % 50 == 0:
+            row = {"seen": seen, "minutes": round(spent / 60, 1), "rate": share * rate}
+            row |= {name: round(sum(values) / len(values), 4) for name, values in sums.items()}
+            row["per_second"] = round(50 * size / (time.monotonic() - lap))
+            lap = time.monotonic()
+            sums = {}
+            with (run / "log.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+            print(row, flush=True)
+        if step % 500 == 0:
+            _checkpoint(state, learner, optims, seen, spent)
+    _checkpoint(state, learner, optims, seen, spent)
+    save(learner.model, processor, run / "mini")
+
+
+def _checkpoint(path: Path, learner: Learner, optims, seen: int, spent: float) -> None:
+    part = path.with_suffix(".part")
+    torch.save({"learner": learner.state_dict(), "optims": [o.state_dict() for o in optims], "seen": seen, "spent": spent}, part)
+    part.rename(path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--hearing", type=float, default=120_000)
+    parser.add_argument("--steady", action="store_true")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    a = parser.parse_args()
+    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device)

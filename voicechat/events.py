@@ -1,0 +1,94 @@
+"""What a session tells: small frozen dataclasses, handled with `match`.
+
+Times that end in `_s` are seconds of audio received since the session began; those that end in
+`_ms` are milliseconds of the wall clock, unless their description says otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from streaming.endpoint import SpeechPaused, SpeechResumed, SpeechSegment, SpeechStarted
+from voicechat.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The user's turn is over and the answer is being made."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next words of the answer, as the model writes them."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The next sound of the answer. Drop it when `turn` is not the newest turn."""
+
+    turn: int
+    samples: np.ndarray = field(repr=False)  # float32 mono
+    rate: int
+    text: str  # the words that end inside this sound
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the model heard the user say in this turn."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The answer is complete: all of it has been made, though not yet played."""
+
+    turn: int
+    heard: str  # the user's words, as the model transcribes them; typed words as they were typed
+    text: str  # the answer
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The user spoke while the answer was playing: drop what is left of it, at once."""
+
+    turn: int
+    heard_s: float  # how much of the answer had been played, in seconds of sound
+    text: str  # the words that were played: all that the conversation keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One line, an instruction. `turn` ended with it; without a turn, the input did. The session goes on."""
+
+    message: str
+    turn: int | None = None
+
+
+Event = (
+    SpeechStarted | SpeechPaused | SpeechResumed | SpeechSegment
+    | TurnStarted | TextDelta | Spoken | Heard | TurnEnded | Interrupted | Failed
+)  # fmt: skip
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """The event as a JSON object: `type` is its name in snake_case; sound becomes its length."""
+    name = re.sub(r"(?<!^)([A-Z])", r"_\1", type(event).__name__).lower()
+    fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    if isinstance(event, Spoken):
+        fields["samples"] = len(event.samples)
+    if isinstance(event, TurnEnded):
+        fields["timing"] = event.timing.as_json()
+    return {"type": name} | fields

@@ -1,0 +1,132 @@
+"""Audio Flamingo 3 as a model to talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers.decoders import DecodeStream
+
+from streaming.audio import AudioError
+from streaming.encoder import RollingEncoder
+from voicechat.conversation import Clip, Message
+from voicechat.errors import ModelError
+from voicechat.flamingo.cache import KeyValues
+from voicechat.flamingo.graph import StaticKeyValues
+from voicechat.flamingo.load import load
+from voicechat.flamingo.prompt import Prompt, PromptBuilder
+from voicechat.flamingo.sampling import Sampler
+from voicechat.model import Emit
+
+CONTEXT = 8_192  # positions of a conversation's cache, about five minutes of sound; less if the model has less
+MAX_NEW_TOKENS = 1_024  # AF3's own limit, for checkpoints that do not name one
+
+
+class Flamingo:
+    """The weights, shared by every conversation."""
+
+    def __init__(self, model: Any, processor: Any, greedy: bool = False, seed: int | None = None) -> None:
+        self.name = "af3"
+        self.model, self.processor = model, processor
+        self.builder = PromptBuilder(processor)
+        self.context = min(CONTEXT, model.config.text_config.max_position_embeddings)
+        self.max_windows = int(processor.max_audio_len // processor.feature_extractor.chunk_length)
+        self._greedy, self._seed = greedy, seed
+        config = model.generation_config
+        ends = config.eos_token_id
+        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
+        self._max_new = config.max_new_tokens or MAX_NEW_TOKENS
+        self.scratch = self.key_values()  # for transcripts, which belong to no conversation
+
+    @classmethod
+    def load(cls, folder: Path, device: str, greedy: bool = False, seed: int | None = None) -> Flamingo:
+        """Raises ModelError, naming the file, for a directory that cannot be loaded."""
+        flamingo = cls(*load(folder, device), greedy, seed)
+        flamingo.name = folder.name
+        return flamingo
+
+    def memory(self) -> FlamingoMemory:
+        return FlamingoMemory(self)
+
+    def key_values(self) -> KeyValues:
+        kind = StaticKeyValues if self.model.device.type == "cuda" else KeyValues
+        return kind(self.model, self.context)
+
+    def sampler(self, greedy: bool = False) -> Sampler:
+        return Sampler(self.model.generation_config, self.model.device, greedy or self._greedy, self._seed)
+
+    def decode(self, prompt: Prompt, cache: KeyValues, sampler: Sampler) -> Iterator[int]:
+        """Token after token, until the answer or the context ends. Stop asking, and it stops."""
+        logits, ids = cache.logits(prompt), list(prompt.ids)
+        for _ in range(min(self._max_new, self.context - len(ids))):
+            token = sampler.choose(ids, logits)
+            if token in self._ends:
+                return
+            yield token
+            ids.append(token)
+            logits = cache.step(token)
+
+
+class FlamingoMemory:
+    """One conversation: a rolling encoder for each clip, and a KV cache that follows the messages."""
+
+    def __init__(self, flamingo: Flamingo) -> None:
+        self.flamingo = flamingo
+        self.cache = flamingo.key_values()
+        self._sampler = flamingo.sampler()
+        self._encoders: dict[int, RollingEncoder] = {}
+
+    def prepare(self, messages: Sequence[Message]) -> None:
+        """Encode what has arrived and prefill all that is settled: history, and closed windows."""
+        self._forget_clips(messages)
+        self.cache.follow(self.flamingo.builder.settled(messages, self._encoder))
+
+    def reply(self, messages: Sequence[Message], emit: Emit) -> None:
+        self._forget_clips(messages)
+        words = DecodeStream(skip_special_tokens=True)
+        tokenizer = self.flamingo.processor.tokenizer._tokenizer
+        for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler):
+            if not emit(words.step(tokenizer, token) or ""):
+                return
+
+    def transcribe(self, clip: Clip) -> str:
+        """AF3's own transcription prompt, decoded greedily outside the conversation."""
+        processor = self.flamingo.processor
+        asked = [Message("user", processor.default_transcription_prompt, (clip,))]
+        prompt = self.flamingo.builder.whole(asked, self._encoder)
+        ids = list(self.flamingo.decode(prompt, self.flamingo.scratch, self.flamingo.sampler(greedy=True)))
+        return str(processor.decode([ids], skip_special_tokens=True, strip_prefix=True)[0])
+
+    def _encoder(self, clip: Clip) -> RollingEncoder:
+        """The clip's encoder, brought up to the clip's present end."""
+        if clip.number not in self._encoders:
+            self._encoders[clip.number] = RollingEncoder(self.flamingo.model.model, self.flamingo.max_windows)
+        rolling = self._encoders[clip.number]
+        try:
+            rolling.append(clip.read(rolling.samples))
+        except AudioError as error:
+            raise ModelError(str(error)) from None
+        return rolling
+
+    def _fitting(self, messages: Sequence[Message]) -> Prompt:
+        """The whole conversation, less its oldest exchanges where it has outgrown the context."""
+        kept = list(messages)
+        while True:
+            prompt = self.flamingo.builder.whole(kept, self._encoder)
+            if len(prompt.ids) + min(128, self.flamingo.context // 4) <= self.flamingo.context:
+                return prompt
+            oldest = next((i for i, m in enumerate(kept) if m.role == "user"), len(kept))
+            following = next((i for i in range(oldest + 1, len(kept)) if kept[i].role == "user"), None)
+            if following is None:
+                raise ModelError(
+                    f"this question alone needs {len(prompt.ids)} of the model's {self.flamingo.context} positions: "
+                    "send a shorter clip"
+                )
+            del kept[oldest:following]
+
+    def _forget_clips(self, messages: Sequence[Message]) -> None:
+        current = {clip.number for m in messages for clip in m.clips}
+        self._encoders = {n: e for n, e in self._encoders.items() if n in current}
+
+
