@@ -8,10 +8,10 @@ is encoded anew when it is asked for, but at its real length and not at 30 s.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from streaming.audio import AudioError
@@ -30,7 +30,7 @@ def tokens_of(frames: int) -> int:
     return max(0, (steps_of(frames) - 2) // 2 + 1)
 
 
-def tower_states(tower: nn.Module, mel: torch.Tensor, frames: Sequence[int]) -> torch.Tensor:
+def tower_states(tower: Any, mel: torch.Tensor, frames: Sequence[int]) -> torch.Tensor:
     """AF3's audio tower before its pooling, at the length of the longest clip instead of 30 s.
 
     mel: [batch, bands, time], scaled, with `PADDING` frames of silence after each clip (fewer only
@@ -40,7 +40,7 @@ def tower_states(tower: nn.Module, mel: torch.Tensor, frames: Sequence[int]) -> 
     nothing but the cost.
     """
     longest = steps_of(max(frames))
-    states = functional.gelu(tower.conv1(mel.to(tower.conv1.weight.dtype)))
+    states: torch.Tensor = functional.gelu(tower.conv1(mel.to(tower.conv1.weight.dtype)))
     states = functional.gelu(tower.conv2(states)).transpose(1, 2)[:, :longest]
     states = states + tower.embed_positions.weight[:longest]
     mask = None
@@ -52,7 +52,7 @@ def tower_states(tower: nn.Module, mel: torch.Tensor, frames: Sequence[int]) -> 
     return states
 
 
-def embeddings_of(model: nn.Module, states: torch.Tensor) -> torch.Tensor:
+def embeddings_of(model: Any, states: torch.Tensor) -> torch.Tensor:
     """[batch, steps, width] -> [batch, steps // 2, text width]: AF3's pooling, norm and adaptor."""
     tower = model.audio_tower
     states = tower.avg_pooler(states.transpose(1, 2)).transpose(1, 2)
@@ -67,7 +67,7 @@ class RollingEncoder:
     Not for more than one thread at a time.
     """
 
-    def __init__(self, model: nn.Module, max_windows: int = 20) -> None:
+    def __init__(self, model: Any, max_windows: int = 20) -> None:
         self.samples = 0
         self.closed: list[torch.Tensor] = []  # [750, text width] each
         self.max_windows = max_windows
@@ -112,6 +112,6 @@ class RollingEncoder:
         frames = window.frames()
         if tokens_of(frames) == 0:
             width = self._model.multi_modal_projector.linear_2.out_features
-            return self._weight.new_zeros(0, width)
+            return torch.zeros(0, width, dtype=self._weight.dtype, device=self._weight.device)
         mel = whisper_scale(window.read(PADDING))[None]
         return embeddings_of(self._model, tower_states(self._model.audio_tower, mel, [frames]))[0]

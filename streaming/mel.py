@@ -38,7 +38,8 @@ def log_mel(samples: torch.Tensor, bands: int = 128) -> torch.Tensor:
     frames = samples.unfold(0, FRAME, HOP) * _hann(samples.device)
     power = torch.fft.rfft(frames).abs().square()
     mel = mel_filters(bands, samples.device) @ power.T
-    return mel.clamp(min=10.0**FLOOR).log10()
+    floored: torch.Tensor = mel.clamp(min=10.0**FLOOR)
+    return floored.log10()
 
 
 def whisper_scale(mel: torch.Tensor) -> torch.Tensor:

@@ -16,9 +16,7 @@ UNITS = (
 TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 DIGITS = UNITS[:10]
 
-NOT_UNDERSTOOD = (
-    "I did not understand that. You can ask me a sum, tell me digits to repeat, or ask who I am."
-)
+NOT_UNDERSTOOD = "I did not understand that. You can ask me a sum, tell me digits to repeat, or ask who I am."
 NO_QUESTION = "I heard no question."
 
 

@@ -169,7 +169,12 @@ class Learner(torch.nn.Module):
         steps = torch.tensor([steps_of(f) for f in frames])
         losses = {
             "ctc": functional.ctc_loss(
-                heard.transpose(0, 1), batch.phones, steps, batch.phone_counts, zero_infinity=True, reduction="sum"
+                heard.transpose(0, 1),
+                batch.phones,
+                steps,
+                batch.phone_counts,
+                zero_infinity=True,
+                reduction="sum",
             )
             / batch.phone_counts.sum().clamp(min=1)
         }
@@ -182,7 +187,8 @@ class Learner(torch.nn.Module):
             valid = torch.arange(audio.shape[1], device=audio.device) < tokens[:, None]
             embeds = model.get_input_embeddings()(batch.ids)
             embeds = embeds.masked_scatter(
-                (batch.ids == model.config.audio_token_id)[..., None].expand_as(embeds), audio[valid].to(embeds.dtype)
+                (batch.ids == model.config.audio_token_id)[..., None].expand_as(embeds),
+                audio[valid].to(embeds.dtype),
             )
             states = model.model.language_model(inputs_embeds=embeds, use_cache=False).last_hidden_state
             learn = batch.labels[:, 1:] != IGNORE
@@ -264,7 +270,15 @@ def train(run: Path, hours: float, size: int, rate: float, hearing: float, stead
 
 def _checkpoint(path: Path, learner: Learner, optims, seen: int, spent: float) -> None:
     part = path.with_suffix(".part")
-    torch.save({"learner": learner.state_dict(), "optims": [o.state_dict() for o in optims], "seen": seen, "spent": spent}, part)
+    torch.save(
+        {
+            "learner": learner.state_dict(),
+            "optims": [o.state_dict() for o in optims],
+            "seen": seen,
+            "spent": spent,
+        },
+        part,
+    )
     part.rename(path)
 
 

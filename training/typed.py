@@ -29,5 +29,3 @@ def _numerals(text: str, together: bool) -> str:
     if together:
         text = re.sub(r"(?<=\d),? (?=\d\b)", "", text)
     return text
-
-

@@ -119,4 +119,6 @@ def phonemes(words: list[str]) -> dict[str, list[str]]:
     clean = [line.replace("'", "").replace(",", "").replace("%", "").replace("=", "") for line in said if line.strip()]
     if len(clean) != len(words):
         raise RuntimeError(f"espeak-ng gave {len(clean)} pronunciations for {len(words)} words")
-    return {w: [p for p in line.strip().replace(" ", "_").split("_") if p] for w, line in zip(words, clean, strict=True)}
+    return {
+        w: [p for p in line.strip().replace(" ", "_").split("_") if p] for w, line in zip(words, clean, strict=True)
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -72,11 +72,10 @@ class Conversation:
             self.messages.append(Message("assistant", text))
 
     def cut_answer(self, heard: str) -> None:
-        """Keep of the last answer only the words that were heard."""
+        """Of the answer to the last question, finished or not, keep only the words that were heard."""
         if self.messages and self.messages[-1].role == "assistant":
-            last = self.messages.pop()
-            if heard.strip():
-                self.messages.append(replace(last, text=heard.rstrip()))
+            self.messages.pop()
+        self.answer(heard.rstrip())
 
     def withdraw(self) -> None:
         """Take back a question that could not be answered, so that the next turn does not trip over it."""

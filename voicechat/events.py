@@ -37,7 +37,7 @@ class Spoken:
     """The next sound of the answer. Drop it when `turn` is not the newest turn."""
 
     turn: int
-    samples: np.ndarray = field(repr=False)  # float32 mono
+    samples: np.ndarray = field(repr=False, compare=False)  # float32 mono
     rate: int
     text: str  # the words that end inside this sound
 

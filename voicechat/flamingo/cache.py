@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from itertools import takewhile
+from typing import Any
 
 import torch
-from torch import nn
 from transformers import DynamicCache
 
 from voicechat.flamingo.prompt import Prompt
@@ -21,12 +21,12 @@ BLOCK = 2048  # tokens prefilled in one pass: bounds the memory of a ten-minute 
 class KeyValues:
     """A growing cache, for the CPU. `model` is the whole AudioFlamingo3ForConditionalGeneration."""
 
-    def __init__(self, model: nn.Module, context: int) -> None:
+    def __init__(self, model: Any, context: int) -> None:
         self.model, self.context = model, context
         self.held: list[Hashable] = []
         self._cache = self._new_cache()
 
-    def _new_cache(self) -> DynamicCache:
+    def _new_cache(self) -> Any:
         return DynamicCache(config=self.model.config.text_config)
 
     def roll_back(self, length: int) -> None:

@@ -128,5 +128,3 @@ class FlamingoMemory:
     def _forget_clips(self, messages: Sequence[Message]) -> None:
         current = {clip.number for m in messages for clip in m.clips}
         self._encoders = {n: e for n, e in self._encoders.items() if n in current}
-
-

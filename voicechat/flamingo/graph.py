@@ -8,9 +8,9 @@ the cache's length, so replaying it is all a step needs.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import torch
-from torch import nn
 from transformers import StaticCache
 
 from voicechat.flamingo.cache import KeyValues
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class StaticKeyValues(KeyValues):
     """`KeyValues` whose tensors never move. It holds `context` positions and no more."""
 
-    def __init__(self, model: nn.Module, context: int, capture: bool = True) -> None:
+    def __init__(self, model: Any, context: int, capture: bool = True) -> None:
         super().__init__(model, context)
         self._token = torch.zeros((1, 1), dtype=torch.long, device=model.device)
         self._places = torch.arange(context, device=model.device)
@@ -29,7 +29,7 @@ class StaticKeyValues(KeyValues):
         self._logits: torch.Tensor | None = None
         self._capture = capture and model.device.type == "cuda"
 
-    def _new_cache(self) -> StaticCache:  # type: ignore[override]
+    def _new_cache(self) -> Any:
         return StaticCache(config=self.model.config.text_config, max_cache_len=self.context)
 
     def _crop(self, count: int) -> None:

@@ -10,8 +10,29 @@ from voicechat.errors import ModelError
 
 MINI = Path(__file__).parent.parent / "mini"
 HUB = "nvidia/audio-flamingo-3-hf"
-FILES = ("config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja", "processor_config.json")
+FILES = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "chat_template.jinja",
+    "processor_config.json",
+)
 LICENCE = "its weights are for non-commercial use only (NVIDIA OneWay Noncommercial, Qwen Research)"
+
+
+def choose_device(wanted: str) -> str:
+    """`auto`, `cpu` or `cuda` -> `cpu` or `cuda`. Raises ModelError for a GPU that is not there."""
+    if wanted == "cpu":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise ModelError(
+            "torch sees no CUDA GPU: use `--device cpu` with the mini model, or install a CUDA build of torch"
+        )
+    return "cpu"
 
 
 def find(name: str, device: str) -> tuple[Path, str]:
@@ -26,7 +47,10 @@ def find(name: str, device: str) -> tuple[Path, str]:
         if device == "cuda" and cached:
             return cached, ""
         if device == "cuda":
-            return MINI, f"Audio Flamingo 3 is not on this disk: using mini. Fetch it with `hf download {HUB}` ({LICENCE})."
+            return (
+                MINI,
+                f"Audio Flamingo 3 is not on this disk: using mini. Fetch it with `hf download {HUB}` ({LICENCE}).",
+            )
         return MINI, ""
     if Path(name).is_dir():
         return Path(name), ""
@@ -48,7 +72,9 @@ def check(folder: Path) -> None:
     for name in FILES:
         path = folder / name
         if not path.is_file():
-            raise ModelError(f"the model directory {folder} has no {name}: fetch the model again, or use `--model mini`")
+            raise ModelError(
+                f"the model directory {folder} has no {name}: fetch the model again, or use `--model mini`"
+            )
         if name.endswith(".json"):
             try:
                 json.loads(path.read_text())
@@ -56,7 +82,9 @@ def check(folder: Path) -> None:
                 raise ModelError(f"{path} is damaged: fetch the model again, or use `--model mini`") from None
     kind = json.loads((folder / "config.json").read_text()).get("model_type")
     if kind != "audioflamingo3":
-        raise ModelError(f"{folder} holds a {kind!r} model: voicechat runs Audio Flamingo 3 (model_type audioflamingo3)")
+        raise ModelError(
+            f"{folder} holds a {kind!r} model: voicechat runs Audio Flamingo 3 (model_type audioflamingo3)"
+        )
     for weights in _weight_files(folder):
         if not weights.is_file():
             raise ModelError(f"the model directory {folder} has no {weights.name}: fetch the model again")
@@ -85,12 +113,15 @@ def load(folder: Path, device: str) -> tuple[Any, Any]:
     dtype = torch.bfloat16 if device == "cuda" or size > 4e9 else torch.float32
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-        model, report = AudioFlamingo3ForConditionalGeneration.from_pretrained(
+        loaded: Any = AudioFlamingo3ForConditionalGeneration.from_pretrained(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True
         )
+        model, report = loaded
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"the model in {folder} cannot be loaded ({why}): fetch it again, or use `--model mini`") from None
+        raise ModelError(
+            f"the model in {folder} cannot be loaded ({why}): fetch it again, or use `--model mini`"
+        ) from None
     if report["missing_keys"]:
         some = sorted(report["missing_keys"])[0]
         raise ModelError(f"the weights in {folder} are not complete ({some} is missing): fetch the model again")

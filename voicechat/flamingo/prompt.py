@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ class Prompt:
         self.ids += [token] * len(sound)
         self.keys += [(key, i) for i in range(len(sound))]
 
-    def embed(self, start: int, table: torch.nn.Module, device: torch.device) -> torch.Tensor:
+    def embed(self, start: int, table: Any, device: torch.device) -> torch.Tensor:
         """[1, positions from `start`, width]: what to prefill."""
         rows: torch.Tensor = table(torch.tensor([self.ids[start:]], device=device)).clone()
         for at, sound in self.sounds:
@@ -44,10 +45,10 @@ class Prompt:
 class PromptBuilder:
     """A checkpoint's chat template, with AF3's expansion of each `<sound>` to its clip's tokens."""
 
-    def __init__(self, processor: object) -> None:
-        self.tokenizer = processor.tokenizer  # type: ignore[attr-defined]
-        self.template = processor.chat_template  # type: ignore[attr-defined]
-        self.sound = processor.audio_token_id  # type: ignore[attr-defined]
+    def __init__(self, processor: Any) -> None:
+        self.tokenizer = processor.tokenizer
+        self.template = processor.chat_template
+        self.sound = processor.audio_token_id
 
     def whole(self, messages: Sequence[Message], encoder: Callable[[Clip], RollingEncoder]) -> Prompt:
         """Everything, up to where the assistant's next word goes."""
@@ -84,7 +85,8 @@ class PromptBuilder:
         dicts = [
             {
                 "role": m.role,
-                "content": [{"type": "audio"} for _ in m.clips] + ([{"type": "text", "text": m.text}] if m.text else []),
+                "content": [{"type": "audio"} for _ in m.clips]
+                + ([{"type": "text", "text": m.text}] if m.text else []),
             }
             for m in messages
         ]

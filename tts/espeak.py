@@ -1,0 +1,124 @@
+"""espeak-ng in this process: speech in milliseconds, with no model to fetch.
+
+A piece is made clause by clause: a clause takes the engine a few milliseconds, is made whole under the
+engine's lock and handed over after it. So `emit` may take its time and hold up no other session's voice.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from tts.engine import RATE, Setting, engine, synthesize
+from tts.speakable import speakable
+from tts.text import Splitter
+from tts.voice import Emit, SpeechChunk, VoiceError, unknown_voice
+from tts.words import SENTENCE_MARKS, closing_mark, unstopped
+
+_CHUNK = RATE * 40 // 1000
+_CLAUSE_PAUSE = RATE * 120 // 1000
+_SENTENCE_PAUSE = RATE * 250 // 1000
+_SILENCE = 4 / 32768
+_MARGIN = RATE * 4 // 1000  # of silence kept around speech
+_ENDLESS = re.compile(r"\S{60,}")
+
+
+def espeak_voices() -> list[str]:
+    """The languages of the engine; each also takes a variant, as in `en-gb+f2`. Raises VoiceError."""
+    return sorted(engine().languages)
+
+
+class Espeak:
+    """An espeak-ng voice, `language` or `language+variant`; safe to use from many threads.
+
+    `speed` in words a minute, 80 to 450; `pitch` 0 to 99, 50 being the voice's own.
+    Raises VoiceError when the voice does not exist or the engine cannot be loaded.
+    """
+
+    rate = RATE
+
+    def __init__(self, variety: str = "en-us", speed: int = 165, pitch: int = 50) -> None:
+        if not 80 <= speed <= 450 or not 0 <= pitch <= 99:
+            raise VoiceError(f"espeak cannot speak at speed {speed}, pitch {pitch}: take 80..450 and 0..99")
+        language, plus, variant = variety.partition("+")
+        known = engine()
+        file = known.languages.get(language.lower().replace("_", "-"))
+        if file is None:
+            raise unknown_voice(f"espeak:{variety}", [f"espeak:{name}" for name in sorted(known.languages)])
+        if plus and variant not in known.variants:
+            near = [f"espeak:{language}+{name}" for name in sorted(known.variants)]
+            raise unknown_voice(f"espeak:{variety}", near)
+        self.name = f"espeak:{variety}"
+        self._setting = Setting(file + plus + variant, speed, pitch)
+
+    def say(self, text: str, emit: Emit) -> None:
+        """See `Voice.say`. A clause with nothing to pronounce gives one chunk without samples."""
+        splitter = Splitter(clause_words=1, marks_only=True)
+        start = 0
+        spoken = speakable(text)
+        for clause in [*splitter.push(text), *splitter.flush()]:
+            for chunk in self._speak(clause, spoken[start : start + len(clause)]):
+                if not emit(chunk):
+                    return
+            start += len(clause)
+
+    def _speak(self, clause: str, spoken: str) -> Iterator[SpeechChunk]:
+        if not any(char.isalnum() or unicodedata.category(char) in ("Sc", "Sm", "So") for char in spoken):
+            yield SpeechChunk(np.zeros(0, np.float32), RATE, clause)
+            return
+        mark = closing_mark(clause)
+        # Cut where there is no mark: the comma keeps the voice from falling as at the end of a sentence.
+        going_on = "," if not mark and clause[-1].isspace() else ""
+        samples, words = synthesize(self._setting, _ENDLESS.sub(_broken, unstopped(spoken)) + going_on)
+        first, last = _extent(samples)
+        pause = _pause(mark) if last else 0
+        speech = np.concatenate((samples[first:last], np.zeros(pause, np.float32)))
+
+        starts = [(at - first, _unit_start(spoken, position)) for at, position in words]
+        starts = [(at, position) for at, position in starts if any(map(str.isalnum, spoken[:position]))]
+        starts.append((last - first, len(clause)))
+        starts.sort(key=lambda start: start[0])
+        times = [at for at, _ in starts]
+        told = 0
+        edges = [*range(0, len(speech), _CHUNK), len(speech)] if len(speech) else [0, 0]
+        for begin, end in pairwise(edges):
+            reached = bisect_right(times, end)
+            until = len(clause) if end == len(speech) else max((at for _, at in starts[:reached]), default=0)
+            until = max(told, until)
+            yield SpeechChunk(speech[begin:end], RATE, clause[told:until])
+            told = until
+
+
+def _broken(endless: re.Match[str]) -> str:
+    """An endless word with spaces for its marks: the engine aborts the process on a long enough "A.A.A."."""
+    spaced = "".join(char if char.isalnum() else " " for char in endless.group())
+    return re.sub(r"(\S{60})\S", r"\1 ", spaced)
+
+
+def _extent(samples: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """Where speech begins and ends; (0, 0) when all is silent."""
+    loud = np.flatnonzero(np.abs(samples) > _SILENCE)
+    if not len(loud):
+        return 0, 0
+    return max(0, int(loud[0]) - _MARGIN), min(len(samples), int(loud[-1]) + 1 + _MARGIN)
+
+
+def _pause(mark: str) -> int:
+    """Samples of silence after a clause. The engine's own: 180 and 330 ms, and none at the end of a text."""
+    if not mark:
+        return 0
+    return _SENTENCE_PAUSE if mark in SENTENCE_MARKS + "\n" else _CLAUSE_PAUSE
+
+
+def _unit_start(text: str, position: int) -> int:
+    """The start of the written word around a position: the engine also reports words inside "1,000"."""
+    position = min(max(position, 0), len(text))
+    while position and not text[position - 1].isspace():
+        if unicodedata.east_asian_width(text[position - 1]) in "WF":
+            break
+        position -= 1
+    return position

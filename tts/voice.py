@@ -1,0 +1,87 @@
+"""The Voice protocol, what a voice hands over, and the voices by name."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+DEFAULT_VOICE = "espeak"
+
+
+class VoiceError(Exception):
+    """A voice cannot be had or cannot speak; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechChunk:
+    """A stretch of speech: `samples` float32 mono in [-1, 1], shape (n,), at `rate` Hz.
+
+    `text` is the part of the piece whose words end inside this chunk, with the spaces and marks around them:
+    over the chunks of one piece the texts add up to exactly that piece.
+    """
+
+    samples: npt.NDArray[np.float32]
+    rate: int
+    text: str
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+Emit = Callable[[SpeechChunk], bool]
+"""Takes the next chunk; False when nobody wants more."""
+
+
+class Voice(Protocol):
+    """Something that speaks. Blocking: run it on a worker thread."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rate(self) -> int:
+        """Of every chunk, in Hz."""
+        ...
+
+    def say(self, text: str, emit: Emit) -> None:
+        """Speak one piece, handing each chunk to `emit` as soon as it exists.
+
+        Returns within one chunk when `emit` returns False. What `emit` raises comes out of here.
+        Raises VoiceError where the piece cannot be spoken.
+        """
+        ...
+
+
+def voices() -> list[str]:
+    """The names that `load_voice` takes. Loads the espeak engine to ask for its voices."""
+    from tts.espeak import espeak_voices
+
+    return ["tone", "espeak", *(f"espeak:{name}" for name in espeak_voices())]
+
+
+def load_voice(name: str = DEFAULT_VOICE) -> Voice:
+    """The voice of that name: `tone`, `espeak`, or `espeak:VOICE`, VOICE as in `en-gb` or `en-gb+f2`.
+
+    Raises VoiceError when there is no such voice, or its engine cannot be loaded.
+    """
+    kind, colon, variety = name.partition(":")
+    if name == "tone":
+        from tts.tone import Tone
+
+        return Tone()
+    if kind == "espeak" and (variety or not colon):
+        from tts.espeak import Espeak
+
+        return Espeak(variety or "en-us")
+    raise unknown_voice(name, ["tone", "espeak", "espeak:en-us", "espeak:en-gb"])
+
+
+def unknown_voice(name: str, known: list[str]) -> VoiceError:
+    """The error for a name that is not among the known ones, with the nearest of those."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
+    listing = 'python -c "from tts.voice import voices; print(*voices())"'
+    return VoiceError(f"no voice is called {name!r}; near it: {', '.join(near)}; list all with: {listing}")

@@ -1,0 +1,69 @@
+"""A model and a voice, ready for any number of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable
+
+from streaming.audio import AudioChunk
+from tts.voice import VoiceError, load_voice
+from voicechat.blocking import Worker
+from voicechat.config import Config
+from voicechat.errors import ConfigError, VoiceFailed
+from voicechat.events import Event
+from voicechat.model import Model
+from voicechat.session import Session
+
+
+class VoiceChat:
+    """Load once, talk often.
+
+        async with VoiceChat(Config(model="mini")) as chat:
+            async for event in chat.talk(microphone):
+                ...
+
+    Loading blocks. Raises VoiceChatError: the model or the voice cannot be loaded.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+        self.notice = ""  # a line that the user should see about what was chosen for them
+        try:
+            self.voice = load_voice(self.config.voice)
+        except VoiceError as error:
+            raise VoiceFailed(str(error)) from None
+        self.model = self._load_model()
+        self._thinking, self._speaking = Worker("model"), Worker("voice")
+
+    def session(self) -> Session:
+        """A new conversation."""
+        return Session(self.model.memory(), self.voice, self._thinking, self._speaking, self.config)
+
+    async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
+        """One conversation by voice: every event, until the microphone ends."""
+        async for event in self.session().talk(microphone):
+            yield event
+
+    def close(self) -> None:
+        self._thinking.close()
+        self._speaking.close()
+
+    async def __aenter__(self) -> VoiceChat:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def _load_model(self) -> Model:
+        config = self.config
+        if config.model == "echo":
+            from voicechat.echo import Echo
+
+            return Echo()
+        from voicechat.flamingo import Flamingo
+        from voicechat.flamingo.load import choose_device, find
+
+        device = choose_device(config.device)
+        folder, self.notice = find(config.model, device)
+        if config.think and not (folder / "think").is_dir():
+            raise ConfigError(f"the model in {folder} has not learned to think (no think/ in it): leave out --think")
+        return Flamingo.load(folder, device, config.greedy, config.seed)

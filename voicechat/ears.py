@@ -1,0 +1,84 @@
+"""What a session hears with: any microphone -> frames -> speech events, and the clip of what is said."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from streaming.audio import RATE, AudioChunk, Blocks, Resampler
+from streaming.endpoint import Endpointer, EndpointTimes, SpeechEvent, SpeechPaused
+from streaming.vad import VoiceActivity
+from voicechat.conversation import Clip
+
+RECENT_S = 10.0  # of sound kept, so that a clip can begin before its speech was confirmed
+
+
+class Ears:
+    """Time is samples received. The clip of a turn grows while somebody speaks, and waits in pauses."""
+
+    def __init__(self, times: EndpointTimes) -> None:
+        self.clip: Clip | None = None
+        self._activity, self._endpointer = VoiceActivity(), Endpointer(times, VoiceActivity.FRAME / RATE)
+        self._blocks, self._resampler = Blocks(VoiceActivity.FRAME), Resampler(RATE)
+        self._recent: deque[np.ndarray] = deque(maxlen=round(RECENT_S * RATE / VoiceActivity.FRAME))
+        self._samples = 0  # received, at 16 kHz, in whole frames
+        self._clip_end = 0  # the sample at which the clip ends, or ended
+        self._paused = False
+
+    @property
+    def now_s(self) -> float:
+        """Seconds of sound received."""
+        return self._samples / RATE
+
+    @property
+    def voice_end_s(self) -> float:
+        """Where the voice last stopped."""
+        return self._endpointer.voice_end_s
+
+    def frames(self, chunk: AudioChunk) -> Iterator[np.ndarray]:
+        """What the microphone delivers, in frames of the VAD's size. Raises AudioError for sound that is none."""
+        if chunk.rate != self._resampler.rate:
+            self._resampler = Resampler(chunk.rate)
+        yield from self._blocks.push(self._resampler.push(chunk.samples))
+
+    def hear(self, frame: np.ndarray) -> Iterator[SpeechEvent]:
+        """Take in one frame; tell what it decides. The caller opens the clip when it is told of a start."""
+        self._recent.append(frame)
+        self._samples += len(frame)
+        for event in self._endpointer.step(self._activity.probability(frame)):
+            if isinstance(event, SpeechPaused):
+                self._grow()
+            self._paused = isinstance(event, SpeechPaused)
+            yield event
+        if not self._paused:
+            self._grow()
+
+    def end(self) -> list[SpeechEvent]:
+        """The microphone has been closed."""
+        return self._endpointer.flush()
+
+    def open(self, at_s: float) -> None:
+        """Begin a clip at this time, which may lie a little in the past."""
+        self._begin(Clip(), round(at_s * RATE))
+
+    def go_on(self, clip: Clip) -> None:
+        """Let the last clip grow again, over the gap since its end."""
+        self._begin(clip, self._clip_end)
+
+    def close(self) -> Clip | None:
+        """The clip is complete as it is: nothing is added in a pause."""
+        clip, self.clip = self.clip, None
+        return clip
+
+    def _begin(self, clip: Clip, start: int) -> None:
+        kept = sum(map(len, self._recent))
+        self.clip, self._clip_end = clip, max(start, self._samples - kept)
+        self._grow()
+
+    def _grow(self) -> None:
+        missing = self._samples - self._clip_end
+        if self.clip is not None and missing:
+            self.clip.append(np.concatenate(self._recent)[-missing:])
+            self._clip_end = self._samples

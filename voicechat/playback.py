@@ -1,0 +1,46 @@
+"""How much of an answer has been heard: the sound that was sent, against the time that has passed."""
+
+from __future__ import annotations
+
+from voicechat.events import Spoken
+
+
+class Playback:
+    """The answer of one turn, as it plays at the listener's.
+
+    The client's own report counts. Without one the answer is taken to play from the moment of its
+    first sound, without a gap; time is seconds of audio received, so a recording replays the same.
+    """
+
+    def __init__(self) -> None:
+        self.sent_s = 0.0
+        self.complete = False  # everything has been sent
+        self._began_s: float | None = None
+        self._reported_s: float | None = None
+        self._words: list[tuple[float, str]] = []  # (when they are over, words)
+
+    def send(self, sound: Spoken, now_s: float) -> None:
+        if self._began_s is None:
+            self._began_s = now_s
+        self.sent_s += len(sound.samples) / sound.rate
+        self._words.append((self.sent_s, sound.text))
+
+    def report(self, seconds: float) -> None:
+        """The client says that it has played so much of the answer."""
+        self._reported_s = max(0.0, seconds)
+
+    def heard_s(self, now_s: float) -> float:
+        if self._reported_s is not None:
+            return min(self._reported_s, self.sent_s)
+        return 0.0 if self._began_s is None else min(now_s - self._began_s, self.sent_s)
+
+    def text_until(self, seconds: float) -> str:
+        """The words that are over after so many seconds of the answer."""
+        return "".join(words for end, words in self._words if end <= seconds + 1e-6)
+
+    @property
+    def sent_text(self) -> str:
+        return self.text_until(self.sent_s)
+
+    def over(self, now_s: float) -> bool:
+        return self.complete and self.heard_s(now_s) >= self.sent_s - 1e-6
