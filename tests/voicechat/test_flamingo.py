@@ -70,7 +70,9 @@ def reference_of_many(flamingo, messages) -> str:
     )
     for clip in features["attention_mask"].sum(-1).tolist():
         text = text.replace("<sound>", "<SOUND>" * int(flamingo.processor._get_audio_token_length(clip)), 1)
-    ids = flamingo.processor.tokenizer(text.replace("<SOUND>", "<sound>"), add_special_tokens=False, return_tensors="pt")
+    ids = flamingo.processor.tokenizer(
+        text.replace("<SOUND>", "<sound>"), add_special_tokens=False, return_tensors="pt"
+    )
     return generated(
         flamingo,
         dict(ids, input_features=features["input_features"], input_features_mask=features["attention_mask"]),
@@ -142,7 +144,13 @@ def test_sampling_is_repeatable_with_a_seed_and_follows_the_checkpoint(flamingo)
     config = flamingo.model.generation_config
     question = [Message("user", "", (Clip(noise(1.0, 8)),))]
     flamingo._greedy, flamingo._seed = False, 7
-    config.do_sample, config.temperature, config.top_p, config.top_k, config.repetition_penalty = True, 0.7, 0.8, 20, 1.05
+    config.do_sample, config.temperature, config.top_p, config.top_k, config.repetition_penalty = (
+        True,
+        0.7,
+        0.8,
+        20,
+        1.05,
+    )
     try:
         first, second = replied(flamingo.memory(), question), replied(flamingo.memory(), question)
         flamingo._seed = 8
