@@ -213,19 +213,33 @@ def a_visitor(rng: random.Random) -> Line:
 
 # ---- everything else that is said ------------------------------------------------------------
 
-PEOPLE = """the man|my mother|her sister|a teacher|the driver|our neighbour|the doctor|his friend|a tall woman
+
+def _phrases(text: str) -> list[str]:
+    return text.strip().replace("\n", "|").split("|")
+
+
+PEOPLE = _phrases("""
+the man|my mother|her sister|a teacher|the driver|our neighbour|the doctor|his friend|a tall woman
 the children|your brother|the waiter|a young girl|the captain|my uncle|that boy|the farmer|the queen|an old lady
-somebody|everyone|the president|a painter|the cook|my aunt|peter|mary|john|anna|the police|the students|a stranger""".replace("\n", "|").split("|")  # fmt: skip
-THINGS = """the table|a red car|the window|my bag|the newspaper|a cup of coffee|the garden|an apple|the bridge|a letter
+somebody|everyone|the president|a painter|the cook|my aunt|peter|mary|john|anna|the police|the students|a stranger""")
+THINGS = _phrases("""
+the table|a red car|the window|my bag|the newspaper|a cup of coffee|the garden|an apple|the bridge|a letter
 the kitchen|some bread|the mountain|a black dog|the river|two tickets|the door|a bottle of water|the piano|a yellow bird
 the station|a long book|the moon|green shoes|the church|a big problem|the market|old pictures|the radio|a wooden chair
-the school|a new phone|the lamp|cheese|the hotel|a broken glass|the answer|the beach|a train|the ocean|a blanket""".replace("\n", "|").split("|")  # fmt: skip
-ACTS = """saw|bought|found|painted|carried|wanted|lost|opened|remembered|cleaned|liked|followed|forgot|sold|moved
-needed|watched|visited|dropped|kept|borrowed|touched|described|built|closed|hated|photographed|brought""".replace("\n", "|").split("|")  # fmt: skip
-WHENS = """yesterday|in the morning|last summer|on monday|after dinner|before the storm|in the evening|every friday
-at noon|next week|a long time ago|in winter|during the holidays|at the weekend|in april|tomorrow morning|by accident""".replace("\n", "|").split("|")  # fmt: skip
-PLACES = """france|london|the city|spain|japan|new york|the country|germany|the village|paris|america|the house|italy
-the airport|my room|the forest|africa|the office|china|the park|canada""".replace("\n", "|").split("|")  # fmt: skip
+the school|a new phone|the lamp|cheese|the hotel|a broken glass|the answer|the beach|a train|the ocean|a blanket""")
+ACTS = _phrases("""
+saw|bought|found|painted|carried|wanted|lost|opened|remembered|cleaned|liked|followed|forgot|sold|moved
+needed|watched|visited|dropped|kept|borrowed|touched|described|built|closed|hated|photographed|brought""")
+WHENS = _phrases("""
+yesterday|in the morning|last summer|on monday|after dinner|before the storm|in the evening|every friday
+at noon|next week|a long time ago|in winter|during the holidays|at the weekend|in april|tomorrow morning|by accident""")
+PLACES = (
+    _phrases("""
+france|london|the city|spain|japan|new york|the country|germany|the village|paris|america|the house|italy
+the airport|my room|the forest|africa|the office|china|the park|canada""")
+    .replace("\n", "|")
+    .split("|")
+)
 WORDS = """about above across against almost alone along animal answer arm around ask autumn baby back bad ball bank
 basket bath beautiful bed bell better bicycle bird black blood board boat body bone bottle box branch brave brick bright
 brown brush bucket butter button cake camera candle carpet castle cat chain change chicken choose circle clean clever

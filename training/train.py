@@ -37,6 +37,9 @@ from training.typed import as_typed
 from training.voices import phonemes
 
 IGNORE = -100
+BATCH = 96
+RATE = 2e-3  # peak learning rate
+HEARING = 90_000  # utterances that the encoder trains on alone before the language model joins
 ROW = 300  # tokens of one training conversation, about
 NOTHING = Line("nothing", "", NO_QUESTION)
 
@@ -116,9 +119,13 @@ class Data:
         for line, count in zip(lines, counts, strict=True):
             turn = []
             if self.rng.random() < 0.15 and line.said:
-                turn += [(say(f"<|im_start|>user\n{as_typed(line, self.rng)}<|im_end|>\n<|im_start|>assistant\n"), False),
-                         (say(f"{line.answer}<|im_end|>"), True), (say("\n"), False)]  # fmt: skip
-            transcribe = self.rng.random() < 0.4
+                typed = as_typed(line, self.rng)
+                turn += [
+                    (say(f"<|im_start|>user\n{typed}<|im_end|>\n<|im_start|>assistant\n"), False),
+                    (say(f"{line.answer}<|im_end|>"), True),
+                    (say("\n"), False),
+                ]
+            transcribe = self.rng.random() < (0.1 if line.skill == "other" else 0.4)
             turn += [
                 (say("<|im_start|>user\n") + say("<sound>") * count, False),
                 (say(f"{TRANSCRIBE if transcribe else ''}<|im_end|>\n<|im_start|>assistant\n"), False),
@@ -218,7 +225,7 @@ def rate_at(done: float, steady: bool) -> float:
 
 
 def train(run: Path, hours: float, size: int, rate: float, hearing: float, steady: bool, device: str) -> None:
-    """`hearing`: utterances that the encoder trains on alone before the language model joins."""
+    """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call."""
     processor = build_processor()
     data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
@@ -286,9 +293,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--hours", type=float, default=2.0)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--hearing", type=float, default=120_000)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--hearing", type=float, default=HEARING)
     parser.add_argument("--steady", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = parser.parse_args()
