@@ -255,7 +255,5 @@ def _mono(samples: np.ndarray) -> np.ndarray:
     if samples.ndim == 2 and samples.shape[1]:
         samples = samples.mean(axis=1, dtype=np.float32)
     elif samples.ndim != 1:
-        raise AudioError(
-            f"samples of shape {list(samples.shape)} are not understood: give [n] or [n, channels]"
-        )
+        raise AudioError(f"samples of shape {list(samples.shape)} are not understood: give [n] or [n, channels]")
     return samples.astype(np.float32) * np.float32(scale)

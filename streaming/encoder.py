@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from streaming.audio import AudioError
 from streaming.mel import SAMPLE_RATE, WINDOW_SAMPLES, MelWindow, whisper_scale
 
 PADDING = 4  # mel frames of the silence after a clip that the convolutions reach into
@@ -60,6 +59,10 @@ def embeddings_of(model: Any, states: torch.Tensor) -> torch.Tensor:
     return embeddings
 
 
+class ClipTooLong(ValueError):
+    """More audio than the model can hear in one clip."""
+
+
 class RollingEncoder:
     """The embeddings of one clip, equal to those of `get_audio_features` on the whole of it.
 
@@ -82,12 +85,12 @@ class RollingEncoder:
     def append(self, samples: np.ndarray | torch.Tensor) -> None:
         """Add mono float32 samples at 16 kHz, any number. A window that fills is encoded at once.
 
-        Raises AudioError when the clip grows beyond what the model can hear.
+        Raises ClipTooLong when the clip grows beyond what the model can hear.
         """
         rest = torch.as_tensor(samples, dtype=torch.float32)
         if self.samples + len(rest) > self.max_windows * WINDOW_SAMPLES:
             limit = self.max_windows * WINDOW_SAMPLES // SAMPLE_RATE
-            raise AudioError(f"a clip can hold {limit} s of audio: pause to have it answered, or send a shorter one")
+            raise ClipTooLong(f"a clip can hold {limit} s of audio: pause to have it answered, or send a shorter one")
         while len(rest):
             room = WINDOW_SAMPLES - self._window.samples
             self._window.append(rest[:room])

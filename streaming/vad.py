@@ -97,8 +97,7 @@ def _silero() -> onnxruntime.InferenceSession:
     model = Path(package.origin).parent / "data" / "silero_vad.onnx"
     if not model.is_file():
         raise AudioError(
-            f"speech cannot be told from silence, {model} is missing: "
-            "pip install --force-reinstall silero-vad"
+            f"speech cannot be told from silence, {model} is missing: pip install --force-reinstall silero-vad"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

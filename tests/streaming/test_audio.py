@@ -37,9 +37,7 @@ sizes = st.lists(st.integers(0, 3000), min_size=1, max_size=8).filter(any)
 
 class TestResampler:
     @settings(max_examples=60, deadline=None)
-    @given(
-        st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000]), st.integers(0, 9000), sizes
-    )
+    @given(st.sampled_from([8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000]), st.integers(0, 9000), sizes)
     def test_chunking_changes_nothing(self, rate: int, n: int, sizes: list[int]) -> None:
         samples = noise(n)
         resampler = Resampler(rate)
@@ -57,9 +55,7 @@ class TestResampler:
         assert not np.shares_memory(got, samples)  # the driver may reuse its buffer
         assert len(resampler.flush()) == 0
 
-    @pytest.mark.parametrize(
-        ("rate", "late_s"), [(8_000, 0.062), (24_000, 0.022), (44_100, 0.022), (48_000, 0.022)]
-    )
+    @pytest.mark.parametrize(("rate", "late_s"), [(8_000, 0.062), (24_000, 0.022), (44_100, 0.022), (48_000, 0.022)])
     def test_the_delay_is_short(self, rate: int, late_s: float) -> None:
         resampler = Resampler(rate)
         got = 0
@@ -153,9 +149,7 @@ def wav(data: bytes, size: int | None = None, riff_size: int | None = None) -> b
     size = len(data) if size is None else size
     riff_size = min(36 + size, 0xFFFFFFFF) if riff_size is None else riff_size
     fmt = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
-    return (
-        b"RIFF" + struct.pack("<I", riff_size) + b"WAVEfmt " + fmt + b"data" + struct.pack("<I", size) + data
-    )
+    return b"RIFF" + struct.pack("<I", riff_size) + b"WAVEfmt " + fmt + b"data" + struct.pack("<I", size) + data
 
 
 PCM = np.round(tone(RATE) * 32_767).astype("<i2").tobytes()

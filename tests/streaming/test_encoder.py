@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import WhisperFeatureExtractor
 
-from streaming.audio import AudioError
-from streaming.encoder import RollingEncoder, tokens_of
+from streaming.encoder import ClipTooLong, RollingEncoder, tokens_of
 from streaming.mel import WINDOW_SAMPLES
 from tests.tiny import tiny_model
 
@@ -76,6 +75,6 @@ def test_tokens():
 
 def test_too_long_a_clip_is_refused_before_anything_is_kept():
     encoder = RollingEncoder(tiny_model().model, max_windows=1)
-    with pytest.raises(AudioError, match="30 s"):
+    with pytest.raises(ClipTooLong, match="30 s"):
         encoder.append(np.zeros(WINDOW_SAMPLES + 1, np.float32))
     assert encoder.samples == 0

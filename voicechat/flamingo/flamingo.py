@@ -8,8 +8,7 @@ from typing import Any
 
 from tokenizers.decoders import DecodeStream
 
-from streaming.audio import AudioError
-from streaming.encoder import RollingEncoder
+from streaming.encoder import ClipTooLong, RollingEncoder
 from voicechat.conversation import Clip, Message
 from voicechat.errors import ModelError
 from voicechat.flamingo.cache import KeyValues
@@ -105,7 +104,7 @@ class FlamingoMemory:
         rolling = self._encoders[clip.number]
         try:
             rolling.append(clip.read(rolling.samples))
-        except AudioError as error:
+        except ClipTooLong as error:
             raise ModelError(str(error)) from None
         return rolling
 
