@@ -23,7 +23,7 @@ from training.sounds import a_sound, in_a_room
 from training.voices import training_voice
 
 SIZE = 1_000
-SKILLS = {"sums": 0.32, "digits": 0.32, "visitors": 0.14, "other": 0.22}
+SKILLS = {"sums": 0.29, "digits": 0.29, "visitors": 0.24, "other": 0.18}
 SOUNDS = 400  # sounds without speech, for noise behind speech and for the "nothing" skill
 
 

@@ -19,12 +19,12 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-from training.corpus import SKILLS
 from training.curriculum import NO_QUESTION, a_line
 from training.typed import as_typed
 
 SYSTEM = "You are a helpful assistant."
 TRANSCRIBE = "Transcribe the input speech."
+TEXT = {"sums": 0.32, "digits": 0.32, "visitors": 0.14, "other": 0.22}  # the mixture that the tokenizer is trained on
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<sound>"]
 # AF3's template, plus the system prompt that it always has: one `<sound>` a clip, clips first.
 TEMPLATE = (
@@ -45,7 +45,7 @@ def build_tokenizer(vocabulary: int = 900) -> PreTrainedTokenizerFast:
     rng = random.Random(0)
     text = [SYSTEM, TRANSCRIBE, NO_QUESTION, "system", "user", "assistant"] * 200
     for _ in range(20_000):
-        line = a_line(rng, SKILLS)
+        line = a_line(rng, TEXT)
         text += [" " + line.words, line.words, line.answer, as_typed(line, rng)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(

@@ -95,7 +95,7 @@ def tidy(samples: np.ndarray) -> np.ndarray:
 
 def training_voice(rng: random.Random) -> Voice:
     tract, pace = rng.uniform(0.86, 1.2), rng.uniform(0.75, 1.35)
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         name = rng.choice(ACCENTS) + "".join(f"+{v}" for v in [rng.choice(VARIANTS)] if v)
         return Voice("espeak", name, rng.uniform(15, 85), pace, rng.choice((1.0, tract)))
     name = rng.choice(("slt", "rms", "slt", "rms", "kal", "kal16"))

@@ -1,0 +1,1 @@
+"""Measurements: every figure that is told about voicechat is printed by one of these."""

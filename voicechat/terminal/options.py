@@ -1,0 +1,168 @@
+"""The command line of run_local.py, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+from streaming.audio import AudioChunk, AudioError, read_audio
+from tts.voice import DEFAULT_VOICE
+from voicechat.config import DEVICES, Config
+from voicechat.errors import ConfigError, InputError
+
+EPILOG = """\
+Without --input, --text or --attach it talks: microphone and loudspeaker, until Ctrl-C. Use headphones.
+Typed turns come first, then the files; each is one turn of the same conversation.
+Exit code: 0 every turn was answered, 1 a turn failed, 2 an option or a file cannot be used."""
+
+
+@dataclass(frozen=True)
+class Options:
+    model: str
+    device: str
+    voice: str
+    think: bool
+    greedy: bool
+    seed: int | None
+    instructions: str
+    input: list[Path]
+    fast: bool
+    output: Path | None
+    events: Path | None
+    text: list[str]
+    attach: list[Path]
+    list_voices: bool
+    list_devices: bool
+    microphone: str | None
+    loudspeaker: str | None
+    server: str | None
+
+    @property
+    def talks(self) -> bool:
+        """By microphone, for nothing else is given to answer."""
+        return not (self.input or self.text or self.attach)
+
+    @property
+    def plays(self) -> bool:
+        """On a loudspeaker."""
+        return self.output is None and not self.fast
+
+    def config(self) -> Config:
+        return Config.of(
+            model=self.model, device=self.device, voice=self.voice, instructions=self.instructions,
+            think=self.think, greedy=self.greedy, seed=self.seed,
+        )  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}: `python run_local.py --help` lists the options")
+
+
+def parse(arguments: list[str]) -> Options:
+    """Raises ConfigError for what cannot be meant, naming the nearest option; SystemExit after --help."""
+    parser = _parser()
+    known, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        raise ConfigError(_unknown(unknown[0], parser))
+    options = Options(**vars(known))
+    if options.server is not None:
+        raise ConfigError("this version has no server to connect to: leave out --server, and it runs here")
+    if options.list_voices or options.list_devices:
+        return options
+    if options.talks and options.fast:
+        raise ConfigError("--fast is for files: add --input F.wav or --text, or leave out --fast")
+    if not options.talks and options.microphone is not None:
+        raise ConfigError("--input, --text and --attach take the microphone's place: leave out --microphone")
+    if not options.plays and options.loudspeaker is not None:
+        instead = "--output" if options.output else "--fast"
+        raise ConfigError(f"with {instead} nothing is played: leave out --loudspeaker")
+    return options
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="run_local.py",
+        description="Talk to a machine that hears speech, sound and music.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    who = parser.add_argument_group("who answers")
+    who.add_argument("--model", metavar="M", default="auto", help="auto, mini, a model directory, or a hub id on this disk")
+    who.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default: auto)")
+    who.add_argument("--voice", metavar="V", default=DEFAULT_VOICE, help=f"how it sounds (default: {DEFAULT_VOICE})")
+    who.add_argument("--instructions", metavar="TEXT", default="", help="what the model is told first")
+    who.add_argument("--think", action="store_true", help="reason in text before answering, where the model can")
+    who.add_argument("--greedy", action="store_true", help="the likeliest word always")
+    who.add_argument("--seed", metavar="N", type=int, help="make the choice of words repeatable")
+    files = parser.add_argument_group("files in the place of microphone and loudspeaker")
+    files.add_argument("--input", metavar="F.wav", type=Path, nargs="+", action="extend", default=[],
+                       help="recordings, one turn each")  # fmt: skip
+    files.add_argument("--text", metavar="TEXT", action="append", default=[], help="a typed turn (repeatable)")
+    files.add_argument("--attach", metavar="F", type=Path, action="append", default=[],
+                       help="a recording to talk about, attached to the first turn (repeatable)")  # fmt: skip
+    files.add_argument("--output", metavar="F.wav", type=Path, help="write what is spoken instead of playing it")
+    files.add_argument("--fast", action="store_true",
+                       help="do not pace files in real time; the answers are not played")  # fmt: skip
+    files.add_argument("--events", metavar="F.jsonl", type=Path, help="append every event as one JSON object")
+    sound = parser.add_argument_group("sound devices and voices")
+    sound.add_argument("--microphone", metavar="D", help="a device's number, or a part of its name")
+    sound.add_argument("--loudspeaker", metavar="D", help="a device's number, or a part of its name")
+    sound.add_argument("--list-devices", action="store_true", help="what there is to listen and to play with")
+    sound.add_argument("--list-voices", action="store_true", help="the names that --voice takes")
+    parser.add_argument("--server", metavar="ws://...", help="be a client of a running server (not in this version)")
+    return parser
+
+
+def _unknown(word: str, parser: Parser) -> str:
+    if not word.startswith("-"):
+        meant = f"--input {word}" if Path(word).suffix else f"--text {word!r}"
+        return f"{word!r} stands alone: did you mean {meant}?"
+    names = [name for name in parser._option_string_actions if name.startswith("--")]
+    near = get_close_matches(word.partition("=")[0], names, 1, 0)
+    return f"there is no option {word!r}: did you mean {near[0]}? `python run_local.py --help` lists them all"
+
+
+def read_clips(paths: list[Path]) -> list[tuple[Path, AudioChunk]]:
+    """Every file, whole. Raises InputError for the first that cannot be heard."""
+    try:
+        return [(path, read_audio(path)) for path in paths]
+    except AudioError as error:
+        raise InputError(str(error)) from None
+
+
+def check_writable(options: Options) -> None:
+    """Raises InputError when --output or --events cannot be written, or would overwrite what is to be heard."""
+    for name, path in (("--output", options.output), ("--events", options.events)):
+        if path is None:
+            continue
+        if path.is_dir():
+            example = path / ("answer.wav" if name == "--output" else "events.jsonl")
+            raise InputError(f"{name} {path} is a folder: add a file name, e.g. {example}")
+        if not path.parent.is_dir():
+            raise InputError(f"{name} {path} cannot be written, there is no folder {path.parent}: create it first")
+        if any(path.exists() and path.samefile(read) for read in (*options.input, *options.attach)):
+            raise InputError(f"{name} {path} would overwrite the recording that is to be heard: choose another name")
+        try:
+            path.open("ab").close()
+        except OSError as error:
+            raise InputError(f"{name} {path} cannot be written ({error.strerror}): choose another place") from None
+    if options.output and options.events and options.output.samefile(options.events):
+        raise InputError(f"--output and --events are both {options.output}: give them two names")
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get("VOICECHAT_DEBUG", "0") not in ("", "0")
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    if sys.stderr is not None:
+        print("run_local.py:", " ".join(message.split()), file=sys.stderr)

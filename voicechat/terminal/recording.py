@@ -1,0 +1,97 @@
+"""What a conversation leaves on the disk: the spoken answers as a WAV, the events as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+
+import numpy as np
+
+from voicechat.events import Event, Spoken, as_json
+from voicechat.terminal.queue import SoundQueue
+
+
+class Recording:
+    """A WAV file in the loudspeaker's place: 16 bit, mono, the answers one after the other.
+
+    Paced, it takes in an answer as slowly as a loudspeaker plays it, so what an interruption cuts off
+    is not in it. The file is valid whenever the program ends: each write brings its header up to date.
+    """
+
+    def __init__(self, path: Path, rate: int, paced: bool) -> None:
+        self._queue, self._paced = SoundQueue(rate), paced
+        self._time = monotonic()
+        self._file = wave.open(str(path), "wb")  # noqa: SIM115 -- closed by close()
+        self._file.setnchannels(1)
+        self._file.setsampwidth(2)
+        self._file.setframerate(rate)
+        self._file.writeframes(b"")
+
+    def add(self, sound: Spoken) -> None:
+        self._queue.add(sound)
+        if not self._paced:
+            self._write(len(sound.samples))
+
+    def finish(self, turn: int) -> None:
+        self._queue.finish(turn)
+
+    def stop(self, turn: int) -> None:
+        self._queue.stop(turn)
+
+    def played(self) -> tuple[int, float]:
+        if self._paced:
+            now = monotonic()
+            due = round((now - self._time) * self._queue.rate)
+            self._time = now
+            self._write(due)
+        turn, samples = self._queue.position
+        return turn, samples / self._queue.rate
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, size: int) -> None:
+        samples = self._queue.take(size)
+        if len(samples):
+            whole = np.clip(np.round(samples * 32_767), -32_768, 32_767).astype("<i2")
+            self._file.writeframes(whole.tobytes())
+
+
+class Unplayed:
+    """No loudspeaker: the answers are only read."""
+
+    def add(self, sound: Spoken) -> None:
+        pass
+
+    def finish(self, turn: int) -> None:
+        pass
+
+    def stop(self, turn: int) -> None:
+        pass
+
+    def played(self) -> tuple[int, float]:
+        return 0, 0.0
+
+    def close(self) -> None:
+        pass
+
+
+class EventLog:
+    """Appends to a file of JSON lines; without a path it does nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = path.open("a", encoding="utf-8", buffering=1) if path else None
+
+    def write(self, event: Event) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(as_json(event), ensure_ascii=False) + "\n")
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
