@@ -95,7 +95,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> AudioFlamingo3ForConditio
             num_hidden_layers=3,
             num_attention_heads=3,
             num_key_value_heads=1,
-            max_position_embeddings=4096,
+            max_position_embeddings=1024,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,

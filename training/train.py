@@ -40,7 +40,7 @@ IGNORE = -100
 BATCH = 96
 RATE = 2e-3  # peak learning rate
 HEARING = 90_000  # utterances that the encoder trains on alone before the language model joins
-ROW = 300  # tokens of one training conversation, about
+ROWS = (200, 300, 300, 900)  # tokens of a training conversation, about; 900 is what mini is to hold
 NOTHING = Line("nothing", "", NO_QUESTION)
 
 
@@ -113,9 +113,9 @@ class Data:
         )  # fmt: skip
 
     def _conversations(self, lines: list[Line], counts: list[int]) -> list[list[tuple[list[int], bool]]]:
-        """Deal the clips into conversations of about ROW tokens; each piece with whether it is learned."""
+        """Deal the clips into conversations; each piece with whether it is learned."""
         say = self._tokens
-        rows, room = [], 0
+        rows, room, longest = [], 0, self.rng.choice(ROWS)
         for line, count in zip(lines, counts, strict=True):
             turn = []
             if self.rng.random() < 0.15 and line.said:
@@ -135,7 +135,7 @@ class Data:
             cost = sum(len(piece) for piece, _ in turn)
             if cost > room:
                 rows.append([(say(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"), False)])
-                room = ROW
+                room = longest
             rows[-1] += turn
             room -= cost
         return rows
@@ -224,8 +224,18 @@ def rate_at(done: float, steady: bool) -> float:
     return 1.0 if steady or done < 0.7 else max(0.02, (1 - done) / 0.3)
 
 
-def train(run: Path, hours: float, size: int, rate: float, hearing: float, steady: bool, device: str) -> None:
-    """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call."""
+def train(
+    run: Path,
+    hours: float,
+    size: int,
+    rate: float,
+    hearing: float,
+    steady: bool,
+    device: str,
+    begin: Path | None = None,
+) -> None:
+    """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
+    `begin`: a model directory whose weights a new run begins with."""
     processor = build_processor()
     data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
@@ -239,6 +249,9 @@ def train(run: Path, hours: float, size: int, rate: float, hearing: float, stead
         for optim, values in zip(optims, saved["optims"], strict=True):
             optim.load_state_dict(values)
         seen, spent = saved["seen"], saved["spent"]
+    elif begin:
+        learner.model.load_state_dict(type(learner.model).from_pretrained(begin, dtype=torch.float32).state_dict())
+        seen = int(hearing)
     torch.manual_seed(time.time_ns() % 2**31)
     start, step, sums = time.monotonic() - spent, 0, {}
     lap = time.monotonic()
@@ -269,7 +282,7 @@ def train(run: Path, hours: float, size: int, rate: float, hearing: float, stead
             with (run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
             print(row, flush=True)
-        if step % 500 == 0:
+        if step % 200 == 0:
             _checkpoint(state, learner, optims, seen, spent)
     _checkpoint(state, learner, optims, seen, spent)
     save(learner.model, processor, run / "mini")
@@ -296,7 +309,8 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--hearing", type=float, default=HEARING)
+    parser.add_argument("--begin", type=Path, help="a model directory to go on from, in a new run")
     parser.add_argument("--steady", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = parser.parse_args()
-    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device)
+    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device, a.begin)

@@ -1,0 +1,84 @@
+"""The embedded model: small, complete, and right with voices that it never heard."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.speech import silence
+from training.curriculum import NO_QUESTION, NOT_UNDERSTOOD, VISITORS
+from training.evaluate import a_test_line, edits, is_right, outcomes, spoken
+from voicechat.conversation import Clip, Message
+from voicechat.flamingo import Flamingo
+from voicechat.flamingo.load import FILES, MINI, check
+
+pytestmark = pytest.mark.skipif(not MINI.is_dir(), reason="voicechat/mini is not there: make train")
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return Flamingo.load(MINI, "cpu")
+
+
+def ask(memory, *messages: Message) -> str:
+    words: list[str] = []
+    memory.reply(messages, lambda text: words.append(text) or True)
+    return "".join(words)
+
+
+def test_it_is_a_small_hugging_face_checkpoint():
+    check(MINI)
+    files = {p.name for p in Path(MINI).iterdir()}
+    assert {*FILES, "model.safetensors"} <= files
+    assert sum(p.stat().st_size for p in Path(MINI).rglob("*") if p.is_file()) <= 15e6
+
+
+@pytest.mark.parametrize(("skill", "at_least"), [("sums", 0.8), ("digits", 0.7), ("visitors", 0.8), ("other", 0.7)])
+def test_unheard_voices_are_answered(mini, skill, at_least):
+    done = list(outcomes(mini, skill, 20, random.Random(f"ci {skill}")))
+    wrong = [(o.voice, o.asked, o.answer) for o in done if not o.right]
+    assert len(wrong) <= round(20 * (1 - at_least)), wrong
+
+
+def test_it_takes_down_what_was_said(mini):
+    rng, wrong, words = random.Random("ci words"), 0, 0
+    for _ in range(20):
+        line = a_test_line(rng.choice(("sums", "digits", "visitors")), rng)
+        heard = mini.memory().transcribe(spoken(line, rng)[0].clips[0])
+        wrong, words = wrong + edits(line.words.split(), heard.split()), words + len(line.words.split())
+    assert wrong / words <= 0.12, f"{wrong} of {words} words"
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("What is seven times eight?", "Seven times eight is fifty-six."),
+        ("what is 7 x 8", "Seven times eight is fifty-six."),
+        ("12 - 5", "Twelve minus five is seven."),
+        ("Repeat five five one two.", "You said five five one two."),
+        ("Who are you?", VISITORS["name"][0]),
+        ("is my voice sent anywhere", VISITORS["privacy"][0]),
+        ("where did the captain put the yellow bird", NOT_UNDERSTOOD),
+    ],
+)
+def test_typed_questions(mini, typed, answer):
+    assert ask(mini.memory(), Message("user", typed)).strip() == answer
+
+
+def test_voice_and_keyboard_in_one_conversation(mini):
+    right = [o.right for o in outcomes(mini, "mixed", 10, random.Random("ci mixed"))]
+    assert sum(right) >= 8
+
+
+def test_no_question_no_answer(mini):
+    for sound in (silence(1.5), np.zeros(16_000, np.float32), silence(1.0) * 300):
+        assert ask(mini.memory(), Message("user", "", (Clip(sound),))) in ("", NO_QUESTION)
+    assert sum(o.right for o in outcomes(mini, "nothing", 20, random.Random("ci nothing"))) >= 17
+
+
+def test_it_is_right_about_what_is_right(mini):
+    """The marking itself: an answer to another question is not right."""
+    rng = random.Random(0)
+    line, other = a_test_line("sums", rng), a_test_line("sums", rng)
+    assert not is_right(line, other.answer)
