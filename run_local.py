@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, closing, suppress
-from pathlib import Path
+from itertools import count
 
 from streaming.audio import RATE, AudioChunk
 from tts.voice import VoiceError, voices
@@ -20,7 +20,7 @@ from voicechat.events import Failed, Interrupted, Spoken, TurnEnded
 from voicechat.session import Session
 from voicechat.terminal import devices, sources
 from voicechat.terminal.display import Plain, display
-from voicechat.terminal.options import Options, check_writable, complain, debugging, parse, read_recordings
+from voicechat.terminal.options import Options, Recorded, check_writable, complain, debugging, parse, read_recordings
 from voicechat.terminal.queue import Sink
 from voicechat.terminal.recording import EventLog, Recording, Unplayed
 
@@ -41,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        unexpected = f"it failed unexpectedly ({error!r}): VOICECHAT_DEBUG=1 shows where"
-        return _complain(error if isinstance(error, VoiceChatError) else VoiceChatError(unexpected), 1)
+        if not isinstance(error, VoiceChatError):
+            error.args = (f"it failed unexpectedly ({error!r}): VOICECHAT_DEBUG=1 shows where",)
+        return _failed(error, 1)
 
 
 def _main(arguments: list[str]) -> int:
@@ -53,16 +54,121 @@ def _main(arguments: list[str]) -> int:
             return 0
         check_writable(options)
         recordings, attached = read_recordings(options.input), read_recordings(options.attach)
-        heard = devices.choose(options.microphone, "input", RATE) if options.talks else None
-        player = devices.choose(options.loudspeaker, "output", devices.PLAYED_RATE) if options.plays else None
+        if options.talks:
+            devices.choose(options.microphone, "input", RATE)
+        if options.plays:
+            devices.choose(options.loudspeaker, "output", RATE)
         if not debugging():
             warnings.simplefilter("ignore")
         chat = VoiceChat(options.config())
     except (VoiceChatError, VoiceError) as error:
-        return _complain(error, 2)
+        return _failed(error, 2)
     if chat.notice:
         complain(chat.notice)
     try:
-        return asyncio.run(Terminal(chat, options, heard, player).converse())
+        return asyncio.run(_converse(chat, options, recordings, attached))
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
+
+
+async def _converse(chat: VoiceChat, options: Options, recordings: list[Recorded], attached: list[Recorded]) -> int:
+    """One conversation, until the files or the user's patience end."""
+    session = chat.session()
+    left: list[int] = []  # the exit code, once the user wants to leave
+    with (
+        EventLog(options.events) as log,
+        closing(_sink(options, chat.voice.rate)) as sink,
+        closing(display(options.talks)) as screen,
+    ):
+
+        def leave(code: int) -> None:
+            sink.stop(session.turn)  # silence first: the model may take a moment to stop
+            left.append(code)
+            working.cancel()
+
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # on Windows
+            loop.add_signal_handler(signal.SIGINT, leave, 0 if options.talks else 130)
+            loop.add_signal_handler(signal.SIGTERM, leave, 143)
+        working = asyncio.create_task(_work(chat, session, options, recordings, attached, log, sink, screen))
+        try:
+            return await working
+        except asyncio.CancelledError:
+            if not left:
+                raise
+            return left[0]
+
+
+async def _work(
+    chat: VoiceChat,
+    session: Session,
+    options: Options,
+    recordings: list[Recorded],
+    attached: list[Recorded],
+    log: EventLog,
+    sink: Sink,
+    screen: Plain,
+) -> int:
+    code = 0
+    source = _source(session, options, recordings, attached, screen)
+    async with chat, aclosing(session.talk(source)) as events, asyncio.TaskGroup() as group:
+        ticking = group.create_task(_tick(session, sink, screen))
+        async for event in events:
+            log.write(event)
+            match event:
+                case Spoken():
+                    sink.add(event)
+                case Interrupted():
+                    sink.stop(event.turn)
+                case TurnEnded():
+                    sink.finish(event.turn)
+                case Failed():
+                    sink.finish(session.turn)
+                    code = 1
+            screen.show(event)
+        ticking.cancel()
+    return code
+
+
+async def _tick(session: Session, sink: Sink, screen: Plain) -> None:
+    """Tell the session what has been played, and the user what is going on."""
+    for tick in count():
+        turn, seconds = sink.played()
+        if turn:
+            await session.played(turn, seconds)
+        if tick % TICKS_A_PICTURE == 0:
+            screen.refresh(session.state)
+        await asyncio.sleep(TICK_S)
+
+
+def _source(
+    session: Session, options: Options, recordings: list[Recorded], attached: list[Recorded], screen: Plain
+) -> AsyncGenerator[AudioChunk, None]:
+    """The microphone, or what stands in its place."""
+    if options.talks:
+        microphone = devices.choose(options.microphone, "input", RATE)
+        if options.plays:
+            screen.line("", HEADPHONES)
+        return devices.microphone(microphone, screen.level)
+    clips = [sources.as_clip(*recorded) for recorded in attached]
+    return sources.turns(session, options.text, recordings, clips, options.fast)
+
+
+def _sink(options: Options, rate: int) -> Sink:
+    """The loudspeaker, or what stands in its place; the voice has `rate` Hz."""
+    if options.output is not None:
+        return Recording(options.output, rate, paced=not options.fast)
+    if options.plays:
+        return devices.Loudspeaker(devices.choose(options.loudspeaker, "output", rate))
+    return Unplayed()
+
+
+def _failed(error: Exception, code: int) -> int:
+    if debugging():
+        traceback.print_exception(error)
+    complain(str(error))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -125,7 +125,8 @@ def _rates(found: dict[str, Any], _: dict[str, Any]) -> str:
 
 
 def _plain(found: dict[str, Any], _: dict[str, Any]) -> str:
-    return report.table(("", ""), [(name, value) for name, value in found.items()])
+    width = max(map(len, found))
+    return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in found.items())
 
 
 def _figure(cell: Any) -> object:

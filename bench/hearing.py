@@ -75,7 +75,7 @@ def encoder(subject: Subject) -> dict[str, Any]:
             "transformers, extractor": spread(
                 subject.clock.waited(partial(features_of, subject.processor.feature_extractor, samples), 3)
             ),
-            "distance": round(distance(whole().float(), reference.float()), 6),
+            "distance": float(f"{distance(whole().float(), reference.float()):.3g}"),
         }
     return found
 

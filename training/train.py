@@ -115,8 +115,11 @@ class Data:
     def _conversations(self, lines: list[Line], counts: list[int]) -> list[list[tuple[list[int], bool]]]:
         """Deal the clips into conversations; each piece with whether it is learned."""
         say = self._tokens
-        rows, room, longest = [], 0, self.rng.choice(ROWS)
-        for line, count in zip(lines, counts, strict=True):
+        rows, room, longest, before = [], 0, self.rng.choice(ROWS), 0
+        for number, (line, count) in enumerate(zip(lines, counts, strict=True), 1):
+            if number < len(lines) and self.rng.random() < 0.05:
+                before += count  # a clip that was not answered: the next one stands in the same message
+                continue
             turn = []
             if self.rng.random() < 0.15 and line.said:
                 typed = as_typed(line, self.rng)
@@ -127,11 +130,12 @@ class Data:
                 ]
             transcribe = self.rng.random() < (0.1 if line.skill == "other" else 0.4)
             turn += [
-                (say("<|im_start|>user\n") + say("<sound>") * count, False),
+                (say("<|im_start|>user\n") + say("<sound>") * (before + count), False),
                 (say(f"{TRANSCRIBE if transcribe else ''}<|im_end|>\n<|im_start|>assistant\n"), False),
                 (say(f"{line.words if transcribe else line.answer}<|im_end|>"), True),
                 (say("\n"), False),
             ]
+            before = 0
             cost = sum(len(piece) for piece, _ in turn)
             if cost > room:
                 rows.append([(say(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n"), False)])

@@ -55,6 +55,8 @@ class VoiceChat:
 
     def _load_model(self) -> Model:
         config = self.config
+        if config.think:
+            raise ConfigError("no model can be asked to think first in this version: leave out --think")
         if config.model == "echo":
             from voicechat.echo import Echo
 
@@ -64,6 +66,4 @@ class VoiceChat:
 
         device = choose_device(config.device)
         folder, self.notice = find(config.model, device)
-        if config.think and not (folder / "think").is_dir():
-            raise ConfigError(f"the model in {folder} has not learned to think (no think/ in it): leave out --think")
         return Flamingo.load(folder, device, config.greedy, config.seed)

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from streaming.audio import AudioChunk, AudioError
+from streaming.audio import RATE, AudioChunk, AudioError
 from streaming.endpoint import SpeechEvent, SpeechSegment, SpeechStarted
 from tts.voice import Voice
 from voicechat.blocking import Worker
@@ -39,6 +39,7 @@ class Session:
         self._playback = Playback()
         self._answering: asyncio.Task[None] | None = None
         self._preparing: asyncio.Task[None] | None = None
+        self._shown = 0  # samples of the clip that the model has been shown
 
     # ---- what comes in ------------------------------------------------------------------------
 
@@ -118,9 +119,11 @@ class Session:
             await self._take(Input.ANSWER_OVER)
 
     def _prepare(self) -> None:
-        """Show the model what has arrived while the user still speaks, one look at a time."""
+        """Show the model what has arrived while the user still speaks, twice a second at the most."""
         clip = self._ears.clip
-        if clip is not None and (self._preparing is None or self._preparing.done()):
+        idle = self._preparing is None or self._preparing.done()
+        if clip is not None and idle and (not self._shown or clip.length - self._shown >= RATE // 2):
+            self._shown = clip.length
             messages = (*self.conversation.messages, Message("user", "", (clip,)))
             self._preparing = asyncio.create_task(self._look(messages))
 
@@ -150,6 +153,7 @@ class Session:
     def _open(self) -> None:
         assert isinstance(self._speech, SpeechStarted)
         self._ears.open(self._speech.at_s)
+        self._shown = 0
 
     def _go_on(self) -> None:
         """The speaker was not done: take the question back, and let its clip grow over the gap."""

@@ -33,7 +33,7 @@ def test_every_section_is_there_and_none_failed(result):
 def test_figures_come_with_n(result):
     for context in map(str, SMALL.contexts):
         for way, cell in result["decode"][context].items():
-            assert cell["median"] > 0 and cell["n"] >= 1, way
+            assert isinstance(cell["median"], float) and cell["n"] >= 1, way
     assert set(result["encoder"]) == set(result["first_token"]) == set(map(str, SMALL.seconds))
 
 

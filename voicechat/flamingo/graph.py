@@ -16,6 +16,7 @@ from transformers import StaticCache
 from voicechat.flamingo.cache import KeyValues
 
 log = logging.getLogger(__name__)
+WARM_UPS = 2
 
 
 class StaticKeyValues(KeyValues):
@@ -53,7 +54,7 @@ class StaticKeyValues(KeyValues):
     @torch.inference_mode()
     def step(self, token: int) -> torch.Tensor:
         self._token.fill_(token)
-        if self._capture and self._graph is None:
+        if self._capture and self._graph is None and len(self.held) + WARM_UPS < self.context:
             self._record()
         if self._graph is None:
             logits = self._decode()
@@ -71,7 +72,7 @@ class StaticKeyValues(KeyValues):
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
-                for _ in range(2):  # lazy initialisations must not fall into the capture
+                for _ in range(WARM_UPS):  # lazy initialisations must not fall into the capture
                     self._decode()
             torch.cuda.current_stream().wait_stream(side)
             self._set_length(length)

@@ -108,7 +108,9 @@ async def microphone(device: Device, level: Callable[[float], None]) -> AsyncGen
             try:
                 block = await asyncio.wait_for(blocks.get(), SILENT_S)
             except TimeoutError:
-                raise InputError(f"the microphone {device.name!r} delivers nothing: reconnect it, start again") from None
+                raise InputError(
+                    f"the microphone {device.name!r} delivers nothing: reconnect it, start again"
+                ) from None
             level(float(np.sqrt(np.mean(block * block))))
             yield AudioChunk(block, device.rate, received / device.rate)
             received += len(block)

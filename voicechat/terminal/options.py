@@ -21,7 +21,10 @@ Typed turns come first, then the files; each is one turn of the same conversatio
 Exit code: 0 every turn was answered, 1 a turn failed, 2 an option or a file cannot be used."""
 
 
-@dataclass(frozen=True)
+Recorded = tuple[Path, AudioChunk]
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     model: str
     device: str
@@ -94,7 +97,9 @@ def _parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     who = parser.add_argument_group("who answers")
-    who.add_argument("--model", metavar="M", default="auto", help="auto, mini, a model directory, or a hub id on this disk")
+    who.add_argument(
+        "--model", metavar="M", default="auto", help="auto, mini, a model directory, or a hub id on this disk"
+    )
     who.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default: auto)")
     who.add_argument("--voice", metavar="V", default=DEFAULT_VOICE, help=f"how it sounds (default: {DEFAULT_VOICE})")
     who.add_argument("--instructions", metavar="TEXT", default="", help="what the model is told first")
@@ -129,7 +134,7 @@ def _unknown(word: str, parser: Parser) -> str:
     return f"there is no option {word!r}: did you mean {near[0]}? `python run_local.py --help` lists them all"
 
 
-def read_clips(paths: list[Path]) -> list[tuple[Path, AudioChunk]]:
+def read_recordings(paths: list[Path]) -> list[Recorded]:
     """Every file, whole. Raises InputError for the first that cannot be heard."""
     try:
         return [(path, read_audio(path)) for path in paths]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from streaming.audio import RATE, AudioChunk, Resampler, chunks
 from voicechat.conversation import Clip
 from voicechat.session import Session
+from voicechat.terminal.options import Recorded, complain
 from voicechat.turntaking import State
 
 BLOCK_S = 0.02
@@ -28,17 +29,16 @@ def as_clip(path: Path, audio: AudioChunk) -> Clip:
 async def turns(
     session: Session,
     typed: Sequence[str],
-    spoken: Sequence[tuple[Path, AudioChunk]],
+    spoken: Sequence[Recorded],
     clips: Sequence[Clip],
     fast: bool,
-    unheard: Callable[[Path], None],
 ) -> AsyncGenerator[AudioChunk, None]:
     """The sound of a conversation in which typed turns come first, then recordings; each waits for the
     answer to the one before it. The clips belong to the first turn.
 
     As a microphone would, it delivers silence in between, in real time unless `fast`. Paced, a pause in a
     recording may be taken for the end of a turn, as in life; `fast`, every recording is one turn.
-    `unheard` is told of each recording that started no turn.
+    A recording that starts no turn is complained about, and no error.
     """
     pace = _Pace(fast)
     for text in typed or ([""] if clips and not spoken else []):
@@ -56,7 +56,7 @@ async def turns(
         async for quiet in _until_played(session, audio.rate, pace):
             yield quiet
         if session.turn == turn:
-            unheard(path)
+            complain(f"no speech was heard in {path}")
 
 
 class _Pace:
