@@ -31,12 +31,13 @@ from transformers.masking_utils import sdpa_mask
 from streaming.encoder import embeddings_of, steps_of, tokens_of, tower_states
 from training.augment import batch_of
 from training.corpus import Utterance, read_shard, read_sounds
-from training.curriculum import NO_QUESTION, Line
+from training.curriculum import NO_QUESTION, Line, a_line
 from training.shape import SYSTEM, TRANSCRIBE, build_model, build_processor, save
 from training.typed import as_typed
 from training.voices import phonemes
 
 IGNORE = -100
+TYPED = {"sums": 0.5, "digits": 0.1, "visitors": 0.25, "other": 0.15}  # the mixture of typed turns
 BATCH = 96
 RATE = 2e-3  # peak learning rate
 HEARING = 90_000  # utterances that the encoder trains on alone before the language model joins
@@ -121,11 +122,12 @@ class Data:
                 before += count  # a clip that was not answered: the next one stands in the same message
                 continue
             turn = []
-            if self.rng.random() < 0.15 and line.said:
-                typed = as_typed(line, self.rng)
+            if self.rng.random() < 0.6:  # the sums themselves are learned from text: it costs a fraction of sound
+                question = a_line(self.rng, TYPED)
+                typed = as_typed(question, self.rng)
                 turn += [
                     (say(f"<|im_start|>user\n{typed}<|im_end|>\n<|im_start|>assistant\n"), False),
-                    (say(f"{line.answer}<|im_end|>"), True),
+                    (say(f"{question.answer}<|im_end|>"), True),
                     (say("\n"), False),
                 ]
             transcribe = self.rng.random() < (0.1 if line.skill == "other" else 0.4)
@@ -145,9 +147,12 @@ class Data:
         return rows
 
     def _tokens(self, text: str) -> list[int]:
-        if text not in self.known:
-            self.known[text] = self.tokenizer(text, add_special_tokens=False).input_ids
-        return self.known[text]
+        known = self.known.get(text)
+        if known is None:
+            if len(self.known) > 200_000:
+                self.known.clear()
+            known = self.known[text] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return known
 
 
 def wide_attention(module, query, key, value, mask, **options):
