@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from bench import report
+from bench.drawing import pause_lines
 from bench.hearing import CHUNK, features_of, transformers_embeddings
 from bench.questions import RATE, questions, room
 from streaming.encoder import RollingEncoder
@@ -29,7 +30,6 @@ PAUSE_S = 0.8
 NOTICED_S = 0.16  # of quiet, as the endpointer has it
 TOLERANCE = 1e-4  # of the embeddings, absolute
 TARGET = 0.1  # of transformers' time
-COLOURS = {"ours": "#0072B2", "again": "#D55E00"}
 
 
 def recording(seconds: float) -> tuple[np.ndarray, list[int]]:
@@ -148,32 +148,6 @@ def show(result: dict[str, Any]) -> None:
     print(f"  embeddings {equal}: at most {result['largest_difference']:.1e} apart (allowed {TOLERANCE:g})")
 
 
-def draw(result: dict[str, Any], path: Path) -> None:
-    """Processor ms of each pause against its place in the recording."""
-    plot = report.pyplot()
-    if plot is None:
-        return
-    figure, axes = plot.subplots(figsize=(9, 4.5), layout="constrained")
-    for key, label, marker in (("again", "everything again, transformers", "s"), ("ours", "rolling encoder", "o")):
-        spent = [s * 1e3 for s in result[f"{key}_s"]]
-        axes.plot(result["pauses_s"], spent, marker=marker, markersize=4, color=COLOURS[key], label=label)
-    for window in range(30, int(result["seconds"]), 30):
-        axes.axvline(window, color="0.7", linewidth=1, linestyle=":", zorder=0)
-    axes.set_yscale("log")
-    axes.set_xlabel("seconds into the recording (dotted: a window of 30 s closes)")
-    axes.set_ylabel("processor time for a pause, ms")
-    machine = result["machine"]
-    axes.set_title(
-        f"Embeddings at {len(result['pauses_s'])} pauses, {result['model']}: {result['ratio']:.3f} of the time\n"
-        f"{report.machine_line(machine)}, {machine['threads']} thread(s); {machine['date']}",
-        fontsize=10,
-    )
-    axes.grid(axis="y", color="0.9")
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
-    plot.close(figure)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.encoder", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="mini", help="mini, a directory or a hub id")
@@ -191,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     show(result)
     path = report.write(options.output / f"encoder-{report.slug(result['model'])}.json", result)
-    draw(result, path.with_suffix(".png"))
+    pause_lines(result, path.with_suffix(".png"))
     print(f"written to {path}")
     return 0 if result["equal"] else 1
 

@@ -18,7 +18,7 @@ from voicechat.flamingo.graph import StaticKeyValues
 from voicechat.flamingo.prompt import PromptBuilder
 
 RATE = 16_000
-CHUNK = RATE // 50  # what a microphone delivers
+CHUNK = 512  # samples that a session hands over at a time
 
 
 def sound(seconds: float) -> np.ndarray:

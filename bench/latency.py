@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import report
+from bench.drawing import latency_bars
 from bench.memory import peak_mb, resident_mb
 from bench.questions import RATE, Question, questions, room
 
@@ -38,7 +39,6 @@ LATENCIES = {
     "voice_to_voice_ms": "voice stops (as the session has it) -> first audio",
     "client_ms": "last speech sample (as it was sent) -> first audio",
 }
-COLOURS = {"waiting": "#56B4E9", "model": "#D55E00", "voice": "#F0E442"}  # Okabe and Ito's: safe for the colour-blind
 
 
 @dataclass(slots=True)
@@ -164,43 +164,6 @@ def show(result: dict[str, Any]) -> None:
     )
 
 
-def draw(result: dict[str, Any], path: Path) -> None:
-    """A bar a turn, from the last speech to the first sound of the answer."""
-    plot = report.pyplot()
-    if plot is None:
-        return
-    turns = [t for t in result["turns"] if t.get("voice_to_voice_ms") is not None]
-    parts = {
-        "waiting": ("waiting for more speech", [t["speech_end_ms"] for t in turns]),
-        "model": ("model: to the first token", [t["first_token_ms"] for t in turns]),
-        "voice": ("voice: to the first audio", [t["first_audio_ms"] - t["first_token_ms"] for t in turns]),
-    }
-    figure, axes = plot.subplots(figsize=(10, 4.5), layout="constrained")
-    places, base = np.arange(1, len(turns) + 1), np.zeros(len(turns))
-    for key, (label, heights) in parts.items():
-        axes.bar(places, heights, bottom=base, color=COLOURS[key], label=label, edgecolor="white", linewidth=0.4)
-        base += np.array(heights)
-    total = result["latency"]["voice_to_voice_ms"]
-    for name, line in (("p50", "-"), ("p95", "--")):
-        axes.axhline(total[name], color="black", linestyle=line, linewidth=1)
-        axes.annotate(
-            f"{name} {total[name]:.0f} ms", (1.005, total[name]), xycoords=("axes fraction", "data"), va="center"
-        )
-    axes.set_xlim(0.4, len(turns) + 0.6)
-    axes.set_ylim(0, base.max() * 1.2)
-    axes.set_xlabel("question")
-    axes.set_ylabel("ms after the last speech")
-    machine = result["machine"]
-    axes.set_title(
-        f"From the last speech to the first sound of the answer: {result['model']}, n = {total['n']}\n"
-        f"{report.machine_line(machine)}; {machine['date']}",
-        fontsize=10,
-    )
-    axes.legend(frameon=False, ncols=3, loc="upper left")
-    figure.savefig(path, dpi=150)
-    plot.close(figure)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.latency", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="mini", help="auto, mini, echo, a directory or a hub id")
@@ -221,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     show(result)
     path = report.write(options.output / f"latency-{report.slug(result['model'])}.json", result)
-    draw(result, path.with_suffix(".png"))
+    latency_bars(result, path.with_suffix(".png"))
     print(f"written to {path}")
     return 0
 

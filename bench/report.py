@@ -102,16 +102,3 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     ]
     return "\n".join(["  " + line.rstrip() for line in (lines[0], "-" * len(lines[0]), *lines[1:])])
-
-
-def pyplot() -> Any | None:
-    """matplotlib, drawing to files; None, with a line that says so, where it is not installed."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("no drawing without matplotlib: pip install matplotlib", file=sys.stderr)
-        return None
-    matplotlib.use("agg")
-    from matplotlib import pyplot as drawn
-
-    return drawn
