@@ -6,14 +6,18 @@ onnxruntime. The package itself is never imported: it would load torch and set i
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import webrtcvad
+
+# What is said here stays here: onnxruntime would otherwise report its use, and keep a device id on the disk.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 from streaming.audio import RATE, AudioError, Blocks
 

@@ -1,6 +1,7 @@
 """The house: arrows point down, the README's tree is true, `import voicechat` is light."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,15 @@ def test_the_readme_names_every_file():
 def test_importing_voicechat_loads_no_torch():
     code = "import voicechat, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_nothing_is_reported_to_anybody(tmp_path):
+    """onnxruntime keeps a device id and sends what it did, unless it is told not to before it is loaded."""
+    code = "from streaming.vad import VoiceActivity; VoiceActivity()"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment).returncode == 0
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_no_other_package_owns_our_names():

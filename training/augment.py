@@ -60,6 +60,8 @@ def batch_of(
     else:
         before, after = torch.full((size,), 20), torch.full((size,), 30)
     lengths = torch.tensor([len(m) for m in mels]) + before + after
+    if augment:  # few different shapes: kernels are prepared for each
+        lengths[lengths.argmax()] += -lengths.max() % 16
     batch = torch.full((size, int(lengths.max()) + PADDING, 128), FLOOR)
     for row, mel in enumerate(mels):
         batch[row, before[row] : before[row] + len(mel)] = mel.float()

@@ -103,7 +103,7 @@ class Data:
         rows = self._conversations([u.line for u in clips], [tokens_of(n) for n in lengths.tolist()])
         ids = [[i for piece, _ in row for i in piece] for row in rows]
         labels = [[i if learn else IGNORE for piece, learn in row for i in piece] for row in rows]
-        longest = max(len(row) for row in ids)
+        longest = -(-max(len(row) for row in ids) // 32) * 32
         pad = self.tokenizer.pad_token_id
         return Batch(
             mel, lengths,
