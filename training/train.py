@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, AutoProcessor
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -245,7 +245,7 @@ def train(
 ) -> None:
     """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
     `begin`: a model directory whose weights a new run begins with."""
-    processor = build_processor()
+    processor = _processor(run / "mini", begin)
     data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
     learner = Learner(build_model(processor.tokenizer), 80).to(device)
@@ -295,6 +295,16 @@ def train(
             _checkpoint(state, learner, optims, seen, spent)
     _checkpoint(state, learner, optims, seen, spent)
     save(learner.model, processor, run / "mini")
+
+
+def _processor(folder: Path, begin: Path | None):
+    """The run's own: the tokenizer is trained on the curriculum, and must not change when that does."""
+    for known in (folder, begin):
+        if known and known.is_dir():
+            return AutoProcessor.from_pretrained(known, local_files_only=True)
+    processor = build_processor()
+    processor.save_pretrained(folder)
+    return processor
 
 
 def _checkpoint(path: Path, learner: Learner, optims, seen: int, spent: float) -> None:
