@@ -41,8 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if not isinstance(error, VoiceChatError):
-            error.args = (f"it failed unexpectedly ({error!r}): VOICECHAT_DEBUG=1 shows where",)
         return _failed(error, 1)
 
 
@@ -159,14 +157,15 @@ def _sink(options: Options, rate: int) -> Sink:
     if options.output is not None:
         return Recording(options.output, rate, paced=not options.fast)
     if options.plays:
-        return devices.Loudspeaker(devices.choose(options.loudspeaker, "output", rate))
+        return devices.Loudspeaker(devices.choose(options.loudspeaker, "output", rate), options.latency / 1000)
     return Unplayed()
 
 
 def _failed(error: Exception, code: int) -> int:
     if debugging():
         traceback.print_exception(error)
-    complain(str(error))
+    known = isinstance(error, VoiceChatError | VoiceError)
+    complain(str(error) if known else f"it failed unexpectedly ({error!r}): VOICECHAT_DEBUG=1 shows where")
     return code
 
 

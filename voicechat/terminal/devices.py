@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from functools import cache
 from time import monotonic
 from typing import Any, Literal
 
@@ -17,12 +19,14 @@ from voicechat.events import Spoken
 from voicechat.terminal.queue import SoundQueue
 
 BLOCK_S = 0.02  # of sound, from the microphone and to the loudspeaker
-OUTPUT_LATENCY_S = 0.06  # low, and enough to bridge the moments in which the model keeps Python busy
 SILENT_S = 3.0  # after so long without a single sample the microphone is taken to be gone
-INSTEAD = "--input F.wav and --output F.wav work without sound devices"
 
 Kind = Literal["input", "output"]
 NAMES: dict[Kind, str] = {"input": "microphone", "output": "loudspeaker"}
+INSTEAD: dict[Kind, str] = {  # what works without such a device
+    "input": "recordings take its place with `--input F.wav`, typed words with `--text`",
+    "output": "`--output F.wav` writes the answers instead",
+}
 
 
 def portaudio() -> Any:
@@ -31,9 +35,23 @@ def portaudio() -> Any:
         import sounddevice
     except OSError:
         raise InputError(
-            f"the PortAudio library is missing: `apt-get install libportaudio2` (or portaudio with brew); {INSTEAD}"
+            "the PortAudio library is missing: `apt-get install libportaudio2` (on a Mac `brew install portaudio`); "
+            "`--input F.wav --output F.wav` works without"
         ) from None
+    _silence_alsa()
     return sounddevice
+
+
+@cache
+def _silence_alsa() -> Callable[..., None] | None:
+    """Linux's sound library writes to stderr whatever happens, an underrun even; errors come as codes as well."""
+    kinds = (ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+    handler = ctypes.CFUNCTYPE(None, *kinds)(lambda *_: None)
+    try:
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
+    except (OSError, AttributeError):
+        return None
+    return handler  # kept alive by the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +75,7 @@ def choose(wanted: str | None, kind: Kind, rate: int) -> Device:
         found = sounddevice.query_devices(number, kind)
     except (ValueError, sounddevice.PortAudioError):
         if wanted is None:
-            raise InputError(f"no {name} was found: connect one and see `--list-devices`; {INSTEAD}") from None
+            raise InputError(f"no {name} was found: connect one and see `--list-devices`; {INSTEAD[kind]}") from None
         raise InputError(f"no {name} fits {wanted!r}: `--list-devices` shows the numbers and names") from None
     check = sounddevice.check_input_settings if kind == "input" else sounddevice.check_output_settings
     index, own = int(found["index"]), int(found["default_samplerate"])
@@ -101,12 +119,13 @@ async def microphone(device: Device, level: Callable[[float], None]) -> AsyncGen
             blocksize=round(BLOCK_S * device.rate), latency="low", callback=callback,
         )  # fmt: skip
     except sounddevice.PortAudioError as error:
-        raise InputError(f"the microphone {device.name!r} cannot be opened ({error}): {INSTEAD}") from None
+        raise InputError(f"the microphone {device.name!r} cannot be opened ({error}): {INSTEAD['input']}") from None
     received = 0
     with stream:
         while True:
             try:
-                block = await asyncio.wait_for(blocks.get(), SILENT_S)
+                async with asyncio.timeout(SILENT_S):  # wait_for would swallow a cancellation, now and then
+                    block = await blocks.get()
             except TimeoutError:
                 raise InputError(
                     f"the microphone {device.name!r} delivers nothing: reconnect it, start again"
@@ -119,7 +138,7 @@ async def microphone(device: Device, level: Callable[[float], None]) -> AsyncGen
 class Loudspeaker:
     """Plays the answers, and knows what of them has reached the ear."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, latency_s: float) -> None:
         sounddevice = portaudio()
         self._queue = SoundQueue(device.rate)
         self._marks: deque[tuple[float, int, float]] = deque()  # (when it is heard, turn, seconds of it)
@@ -127,11 +146,13 @@ class Loudspeaker:
         try:
             self._stream = sounddevice.OutputStream(
                 samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-                blocksize=round(BLOCK_S * device.rate), latency=OUTPUT_LATENCY_S, callback=self._callback,
+                blocksize=round(BLOCK_S * device.rate), latency=latency_s, callback=self._callback,
             )  # fmt: skip
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            raise InputError(f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD}") from None
+            raise InputError(
+                f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD['output']}"
+            ) from None
 
     def add(self, sound: Spoken) -> None:
         self._queue.add(sound)
@@ -145,8 +166,8 @@ class Loudspeaker:
     def played(self) -> tuple[int, float]:
         now = monotonic()
         while self._marks and self._marks[0][0] <= now:
-            _, *heard = self._marks.popleft()
-            self._heard = (heard[0], heard[1])
+            _, turn, seconds = self._marks.popleft()
+            self._heard = (turn, seconds)
         return self._heard
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ def _latencies(timing: Timing) -> str:
     marks = timing.as_json()
     parts = [
         ("voice to voice", marks["voice_to_voice_ms"]),
-        ("end of speech", marks["speech_end_ms"]),
+        ("end of turn", marks["speech_end_ms"]),
         ("first word", marks["first_token_ms"]),
         ("first sound", marks["first_audio_ms"]),
         ("done", marks["done_ms"]),
@@ -102,16 +102,17 @@ class Live(Plain):
             case TextDelta():
                 self._answer += event.text
             case TurnEnded() | Interrupted() | Failed():
-                if isinstance(event, Interrupted) and self._answer:
-                    self.line("voicechat", self._answer.strip() + " ...")
-                self._answer = ""
+                written, self._answer = self._answer.strip(), ""
+                if isinstance(event, Interrupted) and written:
+                    self.line("voicechat", f"{written} ...")
         super().show(event)
 
     def line(self, who: str, what: str) -> None:
         from rich.text import Text
 
-        said = Text(f"{who}: " if who else "   ", style=STYLES[who])
-        self._console.print(said.append(printable(what), style="dim" if not who else "default"))
+        self._live.update(self._picture())  # so that it is not drawn once more as it was
+        said = Text().append(f"{who}: " if who else "   ", STYLES[who])
+        self._console.print(said.append(printable(what), "" if who else STYLES[who]))
 
     def level(self, rms: float) -> None:
         self._rms = max(rms, 0.7 * self._rms)  # falls slowly enough to be seen

@@ -43,6 +43,7 @@ class Options:
     list_devices: bool
     microphone: str | None
     loudspeaker: str | None
+    latency: int
     server: str | None
 
     @property
@@ -78,6 +79,10 @@ def parse(arguments: list[str]) -> Options:
         raise ConfigError("this version has no server to connect to: leave out --server, and it runs here")
     if options.list_voices or options.list_devices:
         return options
+    if not all(text.strip() for text in options.text):
+        raise ConfigError("a --text is empty: write what you want to say, e.g. --text 'what is seven times eight'")
+    if not 10 <= options.latency <= 2000:
+        raise ConfigError(f"--latency {options.latency} cannot be had: give 10 to 2000 ms, e.g. 100")
     if options.talks and options.fast:
         raise ConfigError("--fast is for files: add --input F.wav or --text, or leave out --fast")
     if not options.talks and options.microphone is not None:
@@ -119,6 +124,8 @@ def _parser() -> Parser:
     sound = parser.add_argument_group("sound devices and voices")
     sound.add_argument("--microphone", metavar="D", help="a device's number, or a part of its name")
     sound.add_argument("--loudspeaker", metavar="D", help="a device's number, or a part of its name")
+    sound.add_argument("--latency", metavar="MS", type=int, default=100,
+                       help="of the loudspeaker: more where the sound stutters (default: 100)")  # fmt: skip
     sound.add_argument("--list-devices", action="store_true", help="what there is to listen and to play with")
     sound.add_argument("--list-voices", action="store_true", help="the names that --voice takes")
     parser.add_argument("--server", metavar="ws://...", help="be a client of a running server (not in this version)")

@@ -24,7 +24,8 @@ class Recording:
     def __init__(self, path: Path, rate: int, paced: bool) -> None:
         self._queue, self._paced = SoundQueue(rate), paced
         self._time = monotonic()
-        self._file = wave.open(str(path), "wb")  # noqa: SIM115 -- closed by close()
+        self._raw = path.open("wb", buffering=0)
+        self._file = wave.open(self._raw, "wb")  # noqa: SIM115
         self._file.setnchannels(1)
         self._file.setsampwidth(2)
         self._file.setframerate(rate)
@@ -52,6 +53,7 @@ class Recording:
 
     def close(self) -> None:
         self._file.close()
+        self._raw.close()
 
     def _write(self, size: int) -> None:
         samples = self._queue.take(size)

@@ -1,0 +1,392 @@
+"""The terminal program as a user meets it: files, typed turns, what it writes, what it says when something is wrong."""
+
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+import run_local
+from tests.speech import say, silence
+from voicechat.events import Failed, Interrupted, Spoken, TextDelta, TurnEnded, TurnStarted
+from voicechat.terminal import devices
+from voicechat.terminal.display import METER, Live, Plain, meter, printable
+from voicechat.terminal.queue import SoundQueue
+from voicechat.terminal.recording import Recording
+from voicechat.timing import Timing
+from voicechat.turntaking import State
+
+ROOT = Path(__file__).parent.parent
+ECHO = ("--model", "echo", "--voice", "tone", "--fast")
+
+
+@pytest.fixture
+def question(tmp_path):
+    path = tmp_path / "question.wav"
+    soundfile.write(path, 0.5 * say("what is seven times eight"), 16_000)
+    return path
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the program in this process: exit code, lines of stdout, lines of stderr."""
+
+    def run_(*arguments):
+        capsys.readouterr()
+        code = run_local.main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out.splitlines(), err.splitlines()
+
+    return run_
+
+
+def refused(result, *words):
+    """Exit code 2, and one line that holds these words."""
+    code, out, err = result
+    assert code == 2 and out == [], (code, out, err)
+    assert len(err) == 1 and err[0].startswith("run_local.py: "), err
+    for word in words:
+        assert str(word) in err[0], (word, err[0])
+
+
+def command(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "run_local.py", *map(str, arguments)], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+def test_typed_and_spoken_turns_as_one_command(tmp_path, question):
+    """One start of the real program: several turns, an attached clip, a WAV and a log of events."""
+    out, log = tmp_path / "answer.wav", tmp_path / "events.jsonl"
+    log.write_text('{"type": "from before"}\n')
+    attached = tmp_path / "attached.wav"
+    soundfile.write(attached, np.zeros(48_000), 48_000)
+    process = command(
+        *ECHO, "--text", "hello", "--text", "a second one", "--attach", attached, "--input", question, question,
+        "--output", out, "--events", log, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    printed, complained = process.communicate(timeout=100)
+    assert process.returncode == 0 and complained == ""
+    lines = printed.splitlines()
+    answers = [line for line in lines if line.startswith("voicechat: ")]
+    assert len(answers) == 4 and len([line for line in lines if line.startswith("you: ")]) == 4
+    assert answers[0] == "voicechat: I heard 1.0 seconds of sound. You wrote: hello."
+    assert answers[1] == "voicechat: You wrote: a second one."
+    assert all(answer.startswith("voicechat: I heard 1.") for answer in answers[2:])
+    assert sum("voice to voice" in line for line in lines) == 2
+
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert events.pop(0) == {"type": "from before"}
+    ended = [e for e in events if e["type"] == "turn_ended"]
+    assert [e["turn"] for e in ended] == [1, 2, 3, 4]
+    assert [f"voicechat: {e['text'].strip()}" for e in ended] == answers
+    assert ended[2]["timing"]["voice_to_voice_ms"] > 400
+    assert len([e for e in events if e["type"] == "speech_segment"]) == 2
+    for turn in ended:
+        deltas = [e["text"] for e in events if e["type"] == "text_delta" and e["turn"] == turn["turn"]]
+        assert "".join(deltas) == turn["text"]
+
+    samples, rate = soundfile.read(out, dtype="int16")
+    assert soundfile.info(out).subtype == "PCM_16" and rate == 16_000
+    assert len(samples) == sum(e["samples"] for e in events if e["type"] == "spoken")
+    words = sum(len(a.split()) - 1 for a in answers)
+    assert len(samples) == words * 1280 and np.abs(samples).max() > 8_000
+
+
+def test_paced_it_takes_real_time_and_an_interruption_leaves_a_valid_file(tmp_path, question):
+    out = tmp_path / "answer.wav"
+    process = command("--model", "echo", "--voice", "tone", "--output", out, "--text", "word " * 200)
+    deadline = time.monotonic() + 90
+    while not (out.exists() and out.stat().st_size > 20_000):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, complained = process.communicate(timeout=60)
+    assert process.returncode == 130 and complained == ""
+    with wave.open(str(out)) as file:
+        assert 0.5 < file.getnframes() / file.getframerate() < 15.9
+        assert out.stat().st_size == 44 + 2 * file.getnframes()
+
+
+def test_a_reader_that_leaves_is_no_error(question):
+    process = command(*ECHO, "--text", "hello", "--text", "again")
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype"),
+    [(16_000, 1, "PCM_U8"), (48_000, 2, "PCM_24"), (96_000, 1, "FLOAT"), (44_100, 2, "PCM_16"), (8_000, 1, "PCM_16")],
+)
+def test_any_recording(run, tmp_path, rate, channels, subtype):
+    path = tmp_path / "question.wav"
+    sound = soxr.resample(0.5 * say("what is seven times eight"), 16_000, rate)
+    soundfile.write(path, np.stack([sound] * channels, axis=1), rate, subtype=subtype)
+    code, out, err = run(*ECHO, "--input", path)
+    assert (code, err) == (0, []) and [line.split(":")[0] for line in out[:2]] == ["you", "voicechat"]
+
+
+def test_a_recording_with_pauses_is_one_turn(run, tmp_path):
+    path = tmp_path / "question.wav"
+    sound = [0.5 * say("what is four plus"), silence(1.5), 0.5 * say("five"), silence(2.0)]
+    soundfile.write(path, np.concatenate(sound), 16_000)
+    code, out, err = run(*ECHO, "--input", path)
+    assert (code, err) == (0, []) and len(out) == 3
+    seconds = float(out[1].split()[3])
+    assert 2.8 < seconds < 4.0
+
+
+def test_no_speech_is_said_and_is_no_error(run, tmp_path, question):
+    rng = np.random.default_rng(0)
+    for name, samples in {"nothing.wav": np.zeros(16_000), "noise.wav": 0.05 * rng.standard_normal(32_000)}.items():
+        soundfile.write(tmp_path / name, samples, 16_000)
+    code, out, err = run(*ECHO, "--input", tmp_path / "nothing.wav", tmp_path / "noise.wav", question)
+    assert code == 0 and len(out) == 3
+    assert [line.split(": ")[1].split(" in ")[0] for line in err] == ["no speech was heard"] * 2
+    assert "nothing.wav" in err[0] and "noise.wav" in err[1]
+
+
+def test_a_clip_alone_and_a_clip_with_a_spoken_turn(run, tmp_path, question):
+    soundfile.write(tmp_path / "clip.flac", np.zeros(22_050 * 2), 22_050)
+    code, out, _ = run(*ECHO, "--attach", tmp_path / "clip.flac")
+    assert code == 0 and out[1] == "voicechat: I heard 2.0 seconds of sound."
+    code, out, _ = run(*ECHO, "--attach", tmp_path / "clip.flac", "--input", question)
+    assert code == 0 and out[1].startswith("voicechat: I heard 2.0 seconds of sound. I heard ")
+
+
+def test_a_failed_turn_is_one_line_and_the_next_is_answered(run, monkeypatch):
+    from voicechat.echo import EchoMemory
+    from voicechat.errors import ModelError
+
+    reply = EchoMemory.reply
+
+    def failing(self, messages, emit):
+        if "first" in messages[-1].text:
+            raise ModelError("the model is out of memory: send a shorter clip")
+        reply(self, messages, emit)
+
+    monkeypatch.setattr(EchoMemory, "reply", failing)
+    code, out, err = run(*ECHO, "--text", "first", "--text", "second")
+    assert code == 1 and err == ["run_local.py: the model is out of memory: send a shorter clip"]
+    assert "voicechat: You wrote: second." in out
+
+
+# ---- what cannot be used is refused before anything is loaded ---------------------------------
+
+
+@pytest.fixture
+def unloaded(run, monkeypatch):
+    def load(*_):
+        pytest.fail("something was loaded")
+
+    monkeypatch.setattr(run_local, "VoiceChat", load)
+    return run
+
+
+def test_recordings_that_cannot_be_heard(unloaded, tmp_path, question):
+    whole = question.read_bytes()
+    files = {
+        "text.wav": b"this is not sound\n" * 100,
+        "empty.wav": b"",
+        "cut.wav": whole[: len(whole) // 2],
+        "header.wav": whole[:44],
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    soundfile.write(tmp_path / "nan.wav", np.full(16_000, np.nan, np.float32), 16_000, subtype="FLOAT")
+    with (tmp_path / "long.wav").open("wb") as raw, wave.open(raw, "wb") as file:
+        file.setparams((1, 1, 8_000, 0, "NONE", ""))
+        file.writeframes(bytes(40 * 60 * 8_000))
+    for name, words in {
+        "text.wav": "cannot be read as audio", "empty.wav": "is empty", "cut.wav": "is truncated", "header.wav": "",
+        "nan.wav": "NaN", "long.wav": "40 min", "missing.wav": "there is no file", ".": "is a folder",
+    }.items():  # fmt: skip
+        refused(unloaded(*ECHO, "--input", question, tmp_path / name), tmp_path / name, words)
+    refused(unloaded(*ECHO, "--attach", tmp_path / "cut.wav"), "is truncated")
+
+
+def test_files_that_cannot_be_written(unloaded, tmp_path, question):
+    said = (*ECHO, "--input", question)
+    refused(unloaded(*said, "--output", tmp_path / "no" / "a.wav"), "there is no folder", tmp_path / "no")
+    refused(unloaded(*said, "--output", tmp_path), "is a folder", tmp_path / "answer.wav")
+    refused(unloaded(*said, "--output", question), "would overwrite")
+    refused(unloaded(*said, "--events", tmp_path / "no" / "e.jsonl"), "there is no folder")
+    refused(unloaded(*said, "--output", tmp_path / "x", "--events", tmp_path / "x"), "two names")
+    assert question.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--modle echo", "did you mean --model?"),
+        ("--out=x.wav", "did you mean --output?"),
+        ("question.wav", "did you mean --input question.wav?"),
+        ("--device gpu", "'auto', 'cpu', 'cuda'"),
+        ("--seed many", "--seed"),
+        ("--output", "--output: expected one argument"),
+        ("--server ws://127.0.0.1:1", "no server"),
+        ("--fast", "--fast is for files"),
+        ("--text x --microphone 1", "leave out --microphone"),
+        ("--text x --fast --loudspeaker 1", "leave out --loudspeaker"),
+        ("--text=", "--text is empty"),
+        ("--latency 5", "10 to 2000 ms"),
+    ],
+)
+def test_options_that_cannot_be_meant(unloaded, arguments, words):
+    refused(unloaded(*arguments.split()), words)
+
+
+def test_no_sound_device(unloaded, monkeypatch):
+    class NoDevices:
+        class PortAudioError(Exception):
+            pass
+
+        def query_devices(self, *_):
+            raise self.PortAudioError("Error querying device -1")
+
+    monkeypatch.setattr(devices, "portaudio", NoDevices)
+    refused(unloaded("--model", "echo"), "no microphone was found", "--list-devices", "--input F.wav")
+    refused(unloaded("--model", "echo", "--text", "x"), "no loudspeaker was found", "--output F.wav")
+    refused(unloaded("--model", "echo", "--microphone", "desk"), "no microphone fits 'desk'", "--list-devices")
+
+
+def test_no_portaudio(unloaded, monkeypatch):
+    def missing():
+        raise OSError("PortAudio library not found")
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            if name == "sounddevice":
+                missing()
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    refused(unloaded("--model", "echo"), "apt-get install libportaudio2", "--input F.wav --output F.wav")
+
+
+def test_voices(run, question):
+    refused(
+        run("--model", "echo", "--fast", "--input", question, "--voice", "espek"),
+        "no voice is called 'espek'",
+        "espeak",
+    )
+    code, out, err = run("--list-voices")
+    assert (code, err) == (0, []) and {"tone", "espeak", "espeak:en-gb"} <= set(out)
+
+
+def test_models_that_cannot_be_loaded(run, tmp_path, question):
+    from tests.tiny import save_tiny
+
+    said = ("--voice", "tone", "--fast", "--device", "cpu", "--input", question, "--model")
+    refused(run(*said, "no/such"), "no model at 'no/such'", "mini")
+    whole = save_tiny(tmp_path / "whole")
+
+    def broken(name, content):
+        folder = tmp_path / f"without-{name}"
+        shutil.copytree(whole, folder)
+        (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+        return folder
+
+    refused(run(*said, broken("tokenizer.json", None)), "has no tokenizer.json")
+    refused(run(*said, broken("config.json", b"{")), "config.json", "is damaged")
+    refused(
+        run(*said, broken("model.safetensors", b"not weights" * 99)), "without-model.safetensors", "cannot be loaded"
+    )
+
+
+def test_unexpected_failures_are_one_line_too(run, monkeypatch):
+    def load(*_):
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(run_local, "VoiceChat", load)
+    code, out, err = run(*ECHO, "--text", "x")
+    assert code == 1 and out == [] and len(err) == 1 and "boom" in err[0] and "VOICECHAT_DEBUG" in err[0]
+
+
+# ---- parts -----------------------------------------------------------------------------------
+
+
+def spoken(turn, size=100, rate=16_000, value=0.5):
+    return Spoken(turn, np.full(size, value, np.float32), rate, "word ")
+
+
+def test_the_queue_plays_each_turn_until_it_is_stopped():
+    queue = SoundQueue(16_000)
+    assert len(queue.take(50)) == 0 and queue.position == (0, 0)
+    queue.add(spoken(1))
+    queue.add(spoken(1))
+    assert len(queue.take(150)) == 150 and queue.position == (1, 150)
+    queue.stop(1)
+    queue.add(spoken(1))
+    assert len(queue.take(50)) == 0 and queue.position == (1, 150)
+    queue.add(spoken(2, value=0.25))
+    queue.add(spoken(1))
+    assert set(queue.take(500)) == {np.float32(0.25)} and queue.position == (2, 100)
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_the_queue_resamples_to_the_loudspeaker(rate):
+    queue = SoundQueue(rate)
+    for _ in range(50):
+        queue.add(spoken(1, 441, 22_050))
+    queue.finish(1)
+    assert len(queue.take(10 * rate)) == pytest.approx(rate, abs=2)
+
+
+def test_a_recording_is_valid_at_every_moment(tmp_path):
+    recording = Recording(tmp_path / "a.wav", 16_000, paced=False)
+    assert soundfile.info(tmp_path / "a.wav").frames == 0
+    for sounds in (1, 2, 3):
+        recording.add(spoken(1, value=2.0))
+        assert len(soundfile.read(tmp_path / "a.wav")[0]) == 100 * sounds
+    recording.close()
+    assert soundfile.read(tmp_path / "a.wav", dtype="int16")[0].max() == 32_767
+
+
+def test_the_live_display():
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=80, height=20, highlight=False)
+    live = Live(console)
+    live.level(0.1)
+    live.refresh(State.HEARING)
+    shown = console.export_text()
+    assert "hearing you" in shown and "█" in shown
+    live.show(TurnStarted(1))
+    live.show(TextDelta(1, "It is [bold]fifty\x1b[31m six"))
+    live.refresh(State.SPEAKING)
+    shown = console.export_text()
+    assert "speaking" in shown and "voicechat: It is [bold]fifty [31m six" in shown
+    live.show(TurnEnded(1, "seven times eight", "It is fifty six.", Timing(500, 80, 120, 300)))
+    live.show(Interrupted(1, 0.5, "It is "))
+    shown = console.export_text()
+    assert "you: seven times eight" in shown and "voice to voice 620 ms" in shown
+    assert "interrupted after 0.5 s; heard until: It is" in shown
+    live.show(TurnStarted(2))
+    live.show(TextDelta(2, "word " * 1000))
+    live.refresh(State.THINKING)
+    assert len(console.export_text().splitlines()) < 20
+    live.show(Interrupted(2, 0.0, ""))
+    assert "none of it was heard" in console.export_text()
+    live.close()
+
+
+def test_what_is_printed_steers_no_terminal(capsys):
+    assert printable("a\x1b[2Jb\nc\u202ed") == "a [2Jb c d"
+    Plain().show(Failed("one\ntwo"))
+    assert capsys.readouterr().err == "run_local.py: one two\n"
+
+
+def test_the_meter():
+    assert meter(0.0) == 0 and meter(1.0) == METER and 0 < meter(0.03) < METER
