@@ -64,6 +64,5 @@ class VoiceChat:
         from voicechat.flamingo import Flamingo
         from voicechat.flamingo.load import choose_device, find
 
-        device = choose_device(config.device)
-        folder, self.notice = find(config.model, device)
-        return Flamingo.load(folder, device, config.greedy, config.seed)
+        folder, self.notice = find(config.model, config.device)
+        return Flamingo.load(folder, choose_device(config.device), config.greedy, config.seed)

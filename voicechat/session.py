@@ -36,6 +36,7 @@ class Session:
         self._ears = Ears(config.times)
         self._speech: SpeechEvent | None = None
         self._question = Message("user")
+        self._attached: tuple[Clip, ...] = ()
         self._playback = Playback()
         self._answering: asyncio.Task[None] | None = None
         self._preparing: asyncio.Task[None] | None = None
@@ -60,6 +61,10 @@ class Session:
         """A typed turn, or clips to talk about, or both."""
         self._speech, self._question = None, Message("user", text, tuple(clips))
         await self._take(Input.TYPED)
+
+    def attach(self, clips: Sequence[Clip]) -> None:
+        """Clips that go with the next spoken turn that is answered."""
+        self._attached += tuple(clips)
 
     async def played(self, turn: int, seconds: float) -> None:
         """The client reports how many seconds of this turn's answer it has played."""
@@ -166,7 +171,7 @@ class Session:
     def _begin(self) -> None:
         spoken = self._ears.close()
         if spoken is not None:
-            self._question = Message("user", "", (spoken,))
+            self._question = Message("user", "", (*self._attached, spoken))
         self.conversation.ask(self._question.text, self._question.clips)
         self.turn += 1
         self._playback = Playback()
@@ -184,6 +189,7 @@ class Session:
         try:
             await turn.run()
             self.conversation.answer(turn.text)
+            self._attached = ()
             self._tell(TurnEnded(turn.number, turn.heard, turn.text, turn.clock.timing()))
         except Exception as error:
             told = str(error) if isinstance(error, VoiceChatError) else f"this turn failed ({error!r}): ask again"

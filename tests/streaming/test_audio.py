@@ -11,7 +11,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming.audio import RATE, AudioChunk, AudioError, Blocks, Resampler, chunks, read_audio
+from streaming.audio import RATE, AudioChunk, AudioError, Blocks, Resampler, chunks
+from streaming.files import read_audio
 
 
 def tone(rate: int, seconds: float = 0.5, hz: float = 440.0) -> np.ndarray:

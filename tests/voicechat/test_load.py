@@ -71,6 +71,7 @@ def test_another_kind_of_model_is_refused(folder):
 
 def test_finding(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "_in_cache", lambda hub_id: None)
+    monkeypatch.setattr(loading, "choose_device", lambda wanted: wanted)
     assert find("mini", "cpu") == (MINI, "") == find("auto", "cpu")
     assert find(str(tmp_path), "cpu") == (tmp_path, "")
     folder, notice = find("auto", "cuda")

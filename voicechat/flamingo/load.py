@@ -35,14 +35,17 @@ def choose_device(wanted: str) -> str:
     return "cpu"
 
 
-def find(name: str, device: str) -> tuple[Path, str]:
+def find(name: str, wanted: str) -> tuple[Path, str]:
     """`auto`, `mini`, a directory or a hub id -> the directory, and a line on the choice ("" if none is due).
+
+    `wanted` is the device as `choose_device` takes it: `auto` depends on it.
 
     Nothing is downloaded: a hub id must be in the local cache already.
     """
     if name == "mini":
         return MINI, ""
     if name == "auto":
+        device = choose_device(wanted)
         cached = _in_cache(HUB)
         if device == "cuda" and cached:
             return cached, ""
@@ -72,14 +75,12 @@ def check(folder: Path) -> None:
     for name in FILES:
         path = folder / name
         if not path.is_file():
-            raise ModelError(
-                f"the model directory {folder} has no {name}: fetch the model again, or use `--model mini`"
-            )
+            raise ModelError(f"the model directory {folder} has no {name}: {_remedy(folder)}")
         if name.endswith(".json"):
             try:
                 json.loads(path.read_text())
             except ValueError:
-                raise ModelError(f"{path} is damaged: fetch the model again, or use `--model mini`") from None
+                raise ModelError(f"{path} is damaged: {_remedy(folder)}") from None
     kind = json.loads((folder / "config.json").read_text()).get("model_type")
     if kind != "audioflamingo3":
         raise ModelError(
@@ -88,6 +89,12 @@ def check(folder: Path) -> None:
     for weights in _weight_files(folder):
         if not weights.is_file():
             raise ModelError(f"the model directory {folder} has no {weights.name}: fetch the model again")
+
+
+def _remedy(folder: Path) -> str:
+    if folder == MINI:
+        return "bring it back with `git checkout voicechat/mini`, or use `--model DIR`"
+    return "fetch the model again, or use `--model mini`"
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -119,9 +126,7 @@ def load(folder: Path, device: str) -> tuple[Any, Any]:
         model, report = loaded
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"the model in {folder} cannot be loaded ({why}): fetch it again, or use `--model mini`"
-        ) from None
+        raise ModelError(f"the model in {folder} cannot be loaded ({why}): {_remedy(folder)}") from None
     if report["missing_keys"]:
         some = sorted(report["missing_keys"])[0]
         raise ModelError(f"the weights in {folder} are not complete ({some} is missing): fetch the model again")

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-from streaming.audio import AudioChunk, AudioError, read_audio
+from streaming.audio import AudioChunk, AudioError
+from streaming.files import read_audio
 from tts.voice import DEFAULT_VOICE
 from voicechat.config import DEVICES, Config
 from voicechat.errors import ConfigError, InputError

@@ -47,7 +47,7 @@ async def turns(
         async for quiet in _until_played(session, RATE, pace):
             yield quiet
     if clips:
-        session.conversation.ask("", clips)  # the turn that follows is merged with it
+        session.attach(clips)
     for path, audio in spoken:
         turn = session.turn
         for chunk in chunks(audio, BLOCK_S):
