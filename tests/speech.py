@@ -17,7 +17,7 @@ import soxr
 
 from streaming.audio import RATE, AudioChunk, chunks
 
-SENTENCE = "Hello there, can you tell me what the weather is like today?"
+SENTENCE = "What is the weather like in the mountains today?"
 VOICES = ("slt", "rms", "en-us", "en-gb+f2")
 
 
