@@ -107,6 +107,7 @@ def test_who_interrupts_hears_silence_and_the_rest_is_forgotten(start, tmp_path,
         time.sleep(1.0)
         devices.play(question)
         wait_for(lambda: [e for e in events(log) if e["type"] == "spoken"])
+        time.sleep(0.5)  # let some of the answer be heard
         devices.play(question)  # while it answers
         cut = wait_for(lambda: [e for e in events(log) if e["type"] == "interrupted"], 10)[0]
         program.send_signal(signal.SIGINT)
