@@ -18,6 +18,7 @@ FRAME = 400
 MARGIN = FRAME // 2  # samples a frame reaches to either side of its centre
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 WINDOW_FRAMES = WINDOW_SAMPLES // HOP
+BATCH = SAMPLE_RATE // 2  # samples that are transformed together: one call a chunk would cost more than the work
 FLOOR = -10.0  # log10 of the smallest power that is told from silence
 
 
@@ -51,8 +52,8 @@ def whisper_scale(mel: torch.Tensor) -> torch.Tensor:
 class MelWindow:
     """The raw log-mel of one 30-s window, grown as audio arrives.
 
-    A frame is computed once, as soon as the samples that it covers are all there; only the few
-    frames at the open end are computed anew when the window is asked for.
+    A frame is computed once, half a second of them at a time; only those at the open end, half a
+    second at most, are computed anew when the window is asked for.
     """
 
     def __init__(self, bands: int = 128, device: torch.device | str = "cpu") -> None:
@@ -62,6 +63,7 @@ class MelWindow:
         self._tail = torch.zeros(0, device=self.device)  # what the next frame still needs
         self._done: list[torch.Tensor] = []
         self._frames = 0
+        self._mirrored = False  # the left edge has been put before the first sample
 
     @property
     def full(self) -> bool:
@@ -74,11 +76,12 @@ class MelWindow:
         samples = samples.to(self.device)
         self.samples += len(samples)
         self._tail = torch.cat((self._tail, samples))
-        if self._frames == 0:
+        if not self._mirrored:
             if self.samples <= MARGIN:
                 return  # the left edge mirrors the first 200 samples: wait for them
             self._tail = torch.cat((self._tail[1 : MARGIN + 1].flip(0), self._tail))
-        if len(self._tail) >= FRAME:
+            self._mirrored = True
+        if len(self._tail) >= BATCH:
             self._keep(log_mel(self._tail, self.bands))
 
     def _keep(self, mel: torch.Tensor) -> None:
@@ -97,7 +100,7 @@ class MelWindow:
         """
         wanted = min(self.frames() + padding, WINDOW_FRAMES)
         tail = self._tail
-        if self._frames == 0:  # 200 samples or fewer: what follows them is silence
+        if not self._mirrored:  # 200 samples or fewer: what follows them is silence
             tail = torch.cat((tail, tail.new_zeros(FRAME)))
             tail = torch.cat((tail[1 : MARGIN + 1].flip(0), tail))
         reach = (wanted - self._frames) * HOP + FRAME - HOP  # samples that the missing frames cover
