@@ -123,7 +123,8 @@ def outcomes(flamingo: Flamingo, skill: str, each: int, rng: random.Random) -> I
                 answer = replied(memory, messages)
                 messages.append(Message("assistant", answer))
                 said.append(line.words)
-            yield Outcome(skill, " | ".join(said), answer, right and is_right(line, answer))
+                right = right and is_right(line, answer)
+            yield Outcome(skill, " | ".join(said), answer, right)
         else:
             line = a_test_line(skill, rng)
             question, voice = spoken(line, rng)

@@ -37,6 +37,7 @@ class Session:
         self._speech: SpeechEvent | None = None
         self._question = Message("user")
         self._attached: tuple[Clip, ...] = ()
+        self._spoken: Clip | None = None  # the microphone's part of the question
         self._playback = Playback()
         self._answering: asyncio.Task[None] | None = None
         self._preparing: asyncio.Task[None] | None = None
@@ -162,16 +163,16 @@ class Session:
 
     def _go_on(self) -> None:
         """The speaker was not done: take the question back, and let its clip grow over the gap."""
-        if self._question.text or not self._question.clips:
-            self._open()  # what was asked was typed: this adds to it
+        if self._spoken is None:
+            self._open()  # what was asked did not come by microphone: this adds to it
         else:
             self.conversation.withdraw()
-            self._ears.go_on(self._question.clips[-1])
+            self._ears.go_on(self._spoken)
 
     def _begin(self) -> None:
-        spoken = self._ears.close()
-        if spoken is not None:
-            self._question = Message("user", "", (*self._attached, spoken))
+        self._spoken = self._ears.close()
+        if self._spoken is not None:
+            self._question = Message("user", "", (*self._attached, self._spoken))
         self.conversation.ask(self._question.text, self._question.clips)
         self.turn += 1
         self._playback = Playback()

@@ -61,6 +61,14 @@ def test_one_utterance_is_one_segment(voice: str, text: str, peak_db: float) -> 
     assert not segment.cut
 
 
+@pytest.mark.xfail(strict=True, reason="silero doubts this soft first word: the start is confirmed at the second")
+@pytest.mark.parametrize("peak_db", [-12, -24])
+def test_a_soft_first_word_is_heard_at_once(peak_db: float) -> None:
+    speech = in_silence(say("Hello there, can you tell me what the weather is like today?"), peak_db)
+    start = next(e for e in events(speech.samples) if isinstance(e, SpeechStarted))
+    assert abs(start.at_s + TIMES.pre_roll_s - speech.onset_s) <= 0.1
+
+
 @pytest.mark.parametrize("voice", VOICES)
 def test_a_voice_at_minus_40_dbfs_is_heard(voice: str) -> None:
     speech = in_silence(say(SENTENCE, voice), -40.0)

@@ -169,6 +169,17 @@ async def test_a_speaker_who_was_not_done_is_heard_in_one_clip(open_session):
     assert whole - 3_000 < question.clips[0].length < whole + 9_600
 
 
+async def test_speaking_after_an_attached_clip_leaves_the_clip_as_it_is(open_session):
+    memory, attached = Patient(), Clip(np.zeros(16_000, np.float32))
+    session = open_session(memory)
+    await session.ask("", [attached])
+    await feed(session, 0.3, QUESTION, 0.7)
+    memory.go.release(50)
+    await session.idle()
+    question = memory.asked[-1][-1]
+    assert attached.length == 16_000 and question.clips[0] is attached and len(question.clips) == 2
+
+
 async def test_typed_clips_and_voice_are_one_conversation(open_session):
     session = open_session()
     await session.ask("what is this", [Clip(np.zeros(16_000, np.float32))])
