@@ -78,7 +78,8 @@ class Endpointer:
     frame counts, since losing a soft word costs more than waiting.
     """
 
-    def __init__(self, times: EndpointTimes, frame_s: float = 0.032) -> None:
+    def __init__(self, times: EndpointTimes, frame_s: float = 0.032, seen: int = 0) -> None:
+        """`seen`: how many frames have passed already; time goes on from there."""
         if not frame_s > 0:
             raise ValueError(f"frame_s is {frame_s}: make it positive, e.g. 0.032")
         self.times = times
@@ -87,6 +88,7 @@ class Endpointer:
         self._pause = _frames(times.pause_s, frame_s)
         self._silence = _frames(times.silence_s, frame_s)
         self.reset()
+        self._now = seen
 
     def reset(self) -> None:
         """Forget everything; time starts at 0 again."""

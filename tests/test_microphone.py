@@ -66,9 +66,8 @@ def find(answer, recorded, rate):
 
 
 def rendered(text, rate):
-    voice, sound = load_voice("espeak"), []
-    voice.say(text, lambda chunk: sound.append(chunk.samples) or True)
-    return soxr.resample(np.concatenate(sound), voice.rate, rate)
+    voice = load_voice("espeak")
+    return soxr.resample(np.concatenate([chunk.samples for chunk in voice.say(text)]), voice.rate, rate)
 
 
 def test_a_question_by_microphone_is_answered_on_the_loudspeaker(start, tmp_path, question):

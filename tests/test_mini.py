@@ -22,9 +22,7 @@ def mini():
 
 
 def ask(memory, *messages: Message) -> str:
-    words: list[str] = []
-    memory.reply(messages, lambda text: words.append(text) or True)
-    return "".join(words)
+    return "".join(memory.reply(messages))
 
 
 def test_it_is_a_small_hugging_face_checkpoint():
@@ -45,7 +43,7 @@ def test_it_takes_down_what_was_said(mini):
     rng, wrong, words = random.Random("ci words"), 0, 0
     for _ in range(20):
         line = a_test_line(rng.choice(("sums", "digits", "visitors")), rng)
-        heard = mini.memory().transcribe(spoken(line, rng)[0].clips[0])
+        heard = "".join(mini.memory().transcribe(spoken(line, rng)[0].clips[0]))
         wrong, words = wrong + edits(line.words.split(), heard.split()), words + len(line.words.split())
     assert wrong / words <= 0.12, f"{wrong} of {words} words"
 

@@ -171,10 +171,10 @@ def test_a_failed_turn_is_one_line_and_the_next_is_answered(run, monkeypatch):
 
     reply = EchoMemory.reply
 
-    def failing(self, messages, emit):
+    def failing(self, messages):
         if "first" in messages[-1].text:
             raise ModelError("the model is out of memory: send a shorter clip")
-        reply(self, messages, emit)
+        return reply(self, messages)
 
     monkeypatch.setattr(EchoMemory, "reply", failing)
     code, out, err = run(*ECHO, "--text", "first", "--text", "second")

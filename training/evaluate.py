@@ -129,14 +129,12 @@ def outcomes(flamingo: Flamingo, skill: str, each: int, rng: random.Random) -> I
             line = a_test_line(skill, rng)
             question, voice = spoken(line, rng)
             answer = replied(memory, [question])
-            heard = memory.transcribe(question.clips[0]) if skill != "other" else None
+            heard = "".join(memory.transcribe(question.clips[0])) if skill != "other" else None
             yield Outcome(skill, line.words, answer, is_right(line, answer), voice.name, heard)
 
 
 def replied(memory, messages: list[Message]) -> str:
-    words: list[str] = []
-    memory.reply(messages, lambda text: words.append(text) or True)
-    return "".join(words)
+    return "".join(memory.reply(messages))
 
 
 def evaluate(folder: Path, each: int, seed: int = 0, show: bool = False) -> dict[str, object]:

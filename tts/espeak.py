@@ -1,7 +1,7 @@
 """espeak-ng in this process: speech in milliseconds, with no model to fetch.
 
 A piece is made clause by clause: a clause takes the engine a few milliseconds, is made whole under the
-engine's lock and handed over after it. So `emit` may take its time and hold up no other session's voice.
+engine's lock and handed over after it. So a slow listener holds up no other session's voice.
 """
 
 import re
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tts.engine import RATE, Setting, engine, synthesize
 from tts.speakable import speakable
 from tts.text import Splitter
-from tts.voice import Emit, SpeechChunk, VoiceError, unknown_voice
+from tts.voice import SpeechChunk, VoiceError, unknown_voice
 from tts.words import SENTENCE_MARKS, closing_mark, unstopped
 
 _CHUNK = RATE * 40 // 1000
@@ -55,15 +55,13 @@ class Espeak:
         self.name = f"espeak:{variety}"
         self._setting = Setting(file + plus + variant, speed, pitch)
 
-    def say(self, text: str, emit: Emit) -> None:
+    def say(self, text: str) -> Iterator[SpeechChunk]:
         """See `Voice.say`. A clause with nothing to pronounce gives one chunk without samples."""
         splitter = Splitter(clause_words=1, marks_only=True)
         start = 0
         spoken = speakable(text)
         for clause in [*splitter.push(text), *splitter.flush()]:
-            for chunk in self._speak(clause, spoken[start : start + len(clause)]):
-                if not emit(chunk):
-                    return
+            yield from self._speak(clause, spoken[start : start + len(clause)])
             start += len(clause)
 
     def _speak(self, clause: str, spoken: str) -> Iterator[SpeechChunk]:

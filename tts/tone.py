@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tts.speakable import speakable
-from tts.voice import Emit, SpeechChunk
+from tts.voice import SpeechChunk
 
 _RATE = 16_000
 _CHUNK = _RATE * 20 // 1000
@@ -21,25 +21,19 @@ class Tone:
     name = "tone"
     rate = _RATE
 
-    def say(self, text: str, emit: Emit) -> None:
+    def say(self, text: str) -> Iterator[SpeechChunk]:
         """See `Voice.say`. A piece without words gives one chunk without samples."""
-        for chunk in _chunks(text):
-            if not emit(chunk):
-                return
-
-
-def _chunks(text: str) -> Iterator[SpeechChunk]:
-    words = list(_WORD.finditer(speakable(text)))
-    if not words and text:
-        yield SpeechChunk(np.zeros(0, np.float32), _RATE, text)
-    told = 0
-    time = np.arange(_CHUNK * _WORD_CHUNKS) / _RATE
-    for index, word in enumerate(words):
-        hertz = 200 + zlib.crc32(word.group().lower().encode()) % 16 * 25  # whole cycles in 80 ms: no clicks
-        sine = (0.3 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
-        until = words[index + 1].start() if index + 1 < len(words) else len(text)
-        for part in range(_WORD_CHUNKS):
-            last = part == _WORD_CHUNKS - 1
-            samples = sine[part * _CHUNK : (part + 1) * _CHUNK]
-            yield SpeechChunk(samples, _RATE, text[told:until] if last else "")
-        told = until
+        words = list(_WORD.finditer(speakable(text)))
+        if not words and text:
+            yield SpeechChunk(np.zeros(0, np.float32), _RATE, text)
+        told = 0
+        time = np.arange(_CHUNK * _WORD_CHUNKS) / _RATE
+        for index, word in enumerate(words):
+            hertz = 200 + zlib.crc32(word.group().lower().encode()) % 16 * 25  # whole cycles in 80 ms: no clicks
+            sine = (0.3 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+            until = words[index + 1].start() if index + 1 < len(words) else len(text)
+            for part in range(_WORD_CHUNKS):
+                last = part == _WORD_CHUNKS - 1
+                samples = sine[part * _CHUNK : (part + 1) * _CHUNK]
+                yield SpeechChunk(samples, _RATE, text[told:until] if last else "")
+            told = until

@@ -1,7 +1,7 @@
 """The Voice protocol, what a voice hands over, and the voices by name."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,12 +32,8 @@ class SpeechChunk:
         return len(self.samples) / self.rate
 
 
-Emit = Callable[[SpeechChunk], bool]
-"""Takes the next chunk; False when nobody wants more."""
-
-
 class Voice(Protocol):
-    """Something that speaks. Blocking: run it on a worker thread."""
+    """Something that speaks. Blocking: run it on a worker thread, a chunk at a time."""
 
     @property
     def name(self) -> str: ...
@@ -47,11 +43,10 @@ class Voice(Protocol):
         """Of every chunk, in Hz."""
         ...
 
-    def say(self, text: str, emit: Emit) -> None:
-        """Speak one piece, handing each chunk to `emit` as soon as it exists.
+    def say(self, text: str) -> Iterator[SpeechChunk]:
+        """Speak one piece: each chunk as soon as it exists. To stop, ask for no more.
 
-        Returns within one chunk when `emit` returns False. What `emit` raises comes out of here.
-        Raises VoiceError where the piece cannot be spoken.
+        The iterator raises VoiceError where the piece cannot be spoken.
         """
         ...
 
@@ -63,8 +58,10 @@ def voices() -> list[str]:
     return ["tone", "espeak", *(f"espeak:{name}" for name in espeak_voices())]
 
 
-def load_voice(name: str = DEFAULT_VOICE) -> Voice:
+def load_voice(name: str = DEFAULT_VOICE, speed: float = 1.0) -> Voice:
     """The voice of that name: `tone`, `espeak`, or `espeak:VOICE`, VOICE as in `en-gb` or `en-gb+f2`.
+
+    `speed` against the voice's usual one, 0.5 to 2; the nearest it can, where it cannot.
 
     Raises VoiceError when there is no such voice, or its engine cannot be loaded.
     """
@@ -76,7 +73,7 @@ def load_voice(name: str = DEFAULT_VOICE) -> Voice:
     if kind == "espeak" and (variety or not colon):
         from tts.espeak import Espeak
 
-        return Espeak(variety or "en-us")
+        return Espeak(variety or "en-us", round(165 * min(2.0, max(0.5, speed))))
     raise unknown_voice(name, ["tone", "espeak", "espeak:en-us", "espeak:en-gb"])
 
 

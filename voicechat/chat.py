@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
 from streaming.audio import AudioChunk
 from tts.voice import VoiceError, load_voice
@@ -34,9 +34,10 @@ class VoiceChat:
         self.model = self._load_model()
         self._thinking, self._speaking = Worker("model"), Worker("voice")
 
-    def session(self) -> Session:
-        """A new conversation."""
-        return Session(self.model.memory(), self.voice, self._thinking, self._speaking, self.config)
+    def session(self, tell: Callable[[Event], None] | None = None, clock: Callable[[], float] | None = None) -> Session:
+        """A new conversation; `tell` and `clock` as Session takes them."""
+        workers = self._thinking, self._speaking
+        return Session(self.model.memory(), self.voice, *workers, self.config, tell, clock)
 
     async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
         """One conversation by voice: every event, until the microphone ends."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ class Clip:
 
     def __init__(self, samples: np.ndarray | None = None, name: str = "") -> None:
         self.number = next(_numbers)  # no two clips of a process share it
-        self.name = name
+        self.name = name  # of a clip that was attached; the microphone's have none
         self.length = 0  # samples
         self._pieces: list[np.ndarray] = []
         if samples is not None:
@@ -41,43 +42,100 @@ class Clip:
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
+def new_id() -> str:
+    """A name for a message; no two are alike."""
+    return f"item_{uuid.uuid4().hex[:21]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     role: Literal["system", "user", "assistant"]
     text: str = ""
     clips: tuple[Clip, ...] = ()
+    id: str = field(default_factory=new_id, compare=False)
 
 
 @dataclass(slots=True)
 class Conversation:
-    """What was said and heard so far. The last message is the user's while an answer is being made."""
+    """What was said and heard so far, oldest first. An answer stands in its place, empty, from its start."""
 
     messages: list[Message] = field(default_factory=list)
 
     @classmethod
     def with_instructions(cls, instructions: str) -> Conversation:
-        return cls([Message("system", instructions)] if instructions else [])
+        talk = cls()
+        talk.instruct(instructions)
+        return talk
 
-    def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
-        """The user's next turn. After a turn that was never answered, both are one turn."""
-        if self.messages and self.messages[-1].role == "user":
-            last = self.messages.pop()
-            text = " ".join(t for t in (last.text, text) if t)
-            clips = (*last.clips, *(c for c in clips if c not in last.clips))
-        self.messages.append(Message("user", text, tuple(clips)))
+    def instruct(self, instructions: str) -> None:
+        """What the model is told first; "" leaves it its own ways."""
+        self.messages = [m for m in self.messages if m.id != INSTRUCTIONS]
+        if instructions:
+            self.messages.insert(0, Message("system", instructions, id=INSTRUCTIONS))
 
-    def answer(self, text: str) -> None:
-        """What the assistant said, as far as it was heard. Nothing heard, nothing said."""
-        if text.strip():
-            self.messages.append(Message("assistant", text))
+    def add(self, message: Message, after: str | None = None) -> None:
+        """At the end, or behind the message of that id; "" puts it first. Raises KeyError for an id that is not there.
 
-    def cut_answer(self, heard: str) -> None:
-        """Of the answer to the last question, finished or not, keep only the words that were heard."""
-        if self.messages and self.messages[-1].role == "assistant":
-            self.messages.pop()
-        self.answer(heard.rstrip())
+        Raises ValueError for a message whose id is taken.
+        """
+        if any(m.id == message.id for m in self.messages):
+            raise ValueError(message.id)
+        if after is None:
+            self.messages.append(message)
+        elif after == "":
+            self.messages.insert(sum(m.id == INSTRUCTIONS for m in self.messages), message)
+        else:
+            self.messages.insert(self._index(after) + 1, message)
 
-    def withdraw(self) -> None:
-        """Take back a question that could not be answered, so that the next turn does not trip over it."""
-        if self.messages and self.messages[-1].role == "user":
-            self.messages.pop()
+    def find(self, id: str) -> Message:
+        """Raises KeyError."""
+        return self.messages[self._index(id)]
+
+    def some(self, ids: Iterable[str]) -> list[Message]:
+        """Those of the messages that are there."""
+        return [m for m in self.messages if m.id in set(ids)]
+
+    def say(self, id: str, text: str) -> None:
+        """The words of a message, as far as they were heard. Raises KeyError."""
+        index = self._index(id)
+        self.messages[index] = replace(self.messages[index], text=text)
+
+    def remove(self, id: str) -> None:
+        """Raises KeyError."""
+        del self.messages[self._index(id)]
+
+    def discard(self, id: str) -> None:
+        """Remove it, if it is there."""
+        self.messages = [m for m in self.messages if m.id != id]
+
+    def question(self) -> list[Message]:
+        """The user's messages since the last answer."""
+        spoken = [m for m in self.messages if not _silent(m)]
+        return list(itertools.takewhile(lambda m: m.role == "user", reversed(spoken)))[::-1]
+
+    def _index(self, id: str) -> int:
+        for index, message in enumerate(self.messages):
+            if message.id == id:
+                return index
+        raise KeyError(id)
+
+
+INSTRUCTIONS = "instructions"
+
+
+def as_read(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """What the model reads: the user's neighbouring messages are one, answers of which nothing was heard are none."""
+    read: list[Message] = []
+    for message in messages:
+        if _silent(message):
+            continue
+        if read and message.role == read[-1].role == "user":
+            last = read.pop()
+            text = " ".join(t for t in (last.text, message.text) if t)
+            message = Message("user", text, (*last.clips, *message.clips), message.id)
+        read.append(message)
+    return tuple(read)
+
+
+def _silent(message: Message) -> bool:
+    return message.role == "assistant" and not message.text.strip()

@@ -13,18 +13,26 @@ from streaming.vad import VoiceActivity
 from voicechat.conversation import Clip
 
 RECENT_S = 10.0  # of sound kept, so that a clip can begin before its speech was confirmed
+FRAME = VoiceActivity.FRAME
 
 
 class Ears:
     """Time is samples received. The clip of a turn grows while somebody speaks, and waits in pauses."""
 
-    def __init__(self, times: EndpointTimes) -> None:
+    def __init__(self, times: EndpointTimes | None) -> None:
         self.clip: Clip | None = None
-        self._activity, self._endpointer = VoiceActivity(), Endpointer(times, VoiceActivity.FRAME / RATE)
-        self._blocks, self._resampler = Blocks(VoiceActivity.FRAME), Resampler(RATE)
-        self._recent: deque[np.ndarray] = deque(maxlen=round(RECENT_S * RATE / VoiceActivity.FRAME))
-        self._samples = 0  # received, at 16 kHz, in whole frames
+        self._activity = VoiceActivity()
+        self._blocks, self._resampler = Blocks(FRAME), Resampler(RATE)
+        self._recent: deque[np.ndarray] = deque(maxlen=round(RECENT_S * RATE / FRAME))
+        self._samples = 0  # received, at 16 kHz
         self._clip_end = 0  # the sample at which the clip ends, or ended
+        self._paused = False
+        self.listen(times)
+
+    def listen(self, times: EndpointTimes | None) -> None:
+        """Look for speech by these times, from now on; None: every sound is meant for us, until `commit`."""
+        seen = round(self._samples / FRAME)
+        self._endpointer = Endpointer(times, FRAME / RATE, seen) if times else None
         self._paused = False
 
     @property
@@ -35,7 +43,7 @@ class Ears:
     @property
     def voice_end_s(self) -> float:
         """Where the voice last stopped."""
-        return self._endpointer.voice_end_s
+        return self.now_s if self._endpointer is None else self._endpointer.voice_end_s
 
     def frames(self, chunk: AudioChunk) -> Iterator[np.ndarray]:
         """What the microphone delivers, in frames of the VAD's size. Raises AudioError for sound that is none."""
@@ -45,19 +53,22 @@ class Ears:
 
     def hear(self, frame: np.ndarray) -> Iterator[SpeechEvent]:
         """Take in one frame; tell what it decides. The caller opens the clip when it is told of a start."""
+        if self._endpointer is None and self.clip is None:
+            self._begin(Clip(), self._samples)
         self._recent.append(frame)
         self._samples += len(frame)
-        for event in self._endpointer.step(self._activity.probability(frame)):
-            if isinstance(event, SpeechPaused):
-                self._grow()
-            self._paused = isinstance(event, SpeechPaused)
-            yield event
+        if self._endpointer is not None:
+            for event in self._endpointer.step(self._activity.probability(frame)):
+                if isinstance(event, SpeechPaused):
+                    self._grow()
+                self._paused = isinstance(event, SpeechPaused)
+                yield event
         if not self._paused:
             self._grow()
 
     def end(self) -> list[SpeechEvent]:
-        """The microphone has been closed."""
-        return self._endpointer.flush()
+        """Whoever speaks has finished."""
+        return [] if self._endpointer is None else self._endpointer.flush()
 
     def open(self, at_s: float) -> None:
         """Begin a clip at this time, which may lie a little in the past."""
@@ -71,6 +82,13 @@ class Ears:
         """The clip is complete as it is: nothing is added in a pause."""
         clip, self.clip = self.clip, None
         return clip
+
+    def take(self) -> Clip | None:
+        """All that was received, to the last sample, where no speech is looked for."""
+        rest, self._blocks.rest = self._blocks.rest, np.zeros(0, np.float32)
+        for _ in self.hear(rest):
+            pass
+        return self.close()
 
     def _begin(self, clip: Clip, start: int) -> None:
         kept = sum(map(len, self._recent))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from voicechat.conversation import Clip, Message
-from voicechat.model import Emit
 
 
 class Echo:
@@ -16,16 +15,17 @@ class Echo:
 
 
 class EchoMemory:
+    positions = 0
+
     def prepare(self, messages: Sequence[Message]) -> None:
         pass
 
-    def reply(self, messages: Sequence[Message], emit: Emit) -> None:
+    def reply(self, messages: Sequence[Message]) -> Iterator[str]:
         asked = messages[-1]
         heard = [f"I heard {clip.length / 16_000:.1f} seconds of sound." for clip in asked.clips]
         read = [f"You wrote: {asked.text}."] if asked.text else []
         for word in " ".join(heard + read).split(" "):
-            if not emit(word + " "):
-                return
+            yield word + " "
 
-    def transcribe(self, clip: Clip) -> str:
-        return f"({clip.length / 16_000:.1f} seconds of sound)"
+    def transcribe(self, clip: Clip) -> Iterator[str]:
+        yield f"({clip.length / 16_000:.1f} seconds of sound)"

@@ -18,10 +18,27 @@ from voicechat.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A message of the user's has joined the conversation."""
+
+    id: str
+    text: str  # what was typed; "" where it was spoken
+    seconds: float  # of sound
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """The message has been taken back: its speaker goes on and it will come whole, or it cannot be answered."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnStarted:
     """The user's turn is over and the answer is being made."""
 
     turn: int
+    answer: str = ""  # the id of the answer's message
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +60,28 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the model heard the user say in this turn."""
+class Answered:
+    """All sound of the answer has been made and sent, though not yet played."""
 
     turn: int
     text: str
+    read: int = 0  # tokens, with the conversation so far
+    written: int = 0  # tokens
+    cut: bool = False  # at the most tokens that were wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the model heard the user say, in the message of that id. It may come after the turn."""
+
+    turn: int
+    text: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The answer is complete: all of it has been made, though not yet played."""
+    """The answer is complete, though not yet played, and the question has been written down."""
 
     turn: int
     heard: str  # the user's words, as the model transcribes them; typed words as they were typed
@@ -70,6 +99,13 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The turn was taken back before anything of its answer was heard."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """One line, an instruction. `turn` ended with it; without a turn, the input did. The session goes on."""
 
@@ -79,7 +115,8 @@ class Failed:
 
 Event = (
     SpeechStarted | SpeechPaused | SpeechResumed | SpeechSegment
-    | TurnStarted | TextDelta | Spoken | Heard | TurnEnded | Interrupted | Failed
+    | Asked | Unasked | TurnStarted | TextDelta | Spoken | Answered | Heard | TurnEnded
+    | Interrupted | Withdrawn | Failed
 )  # fmt: skip
 
 

@@ -1,30 +1,41 @@
 """What a session asks of a model. AF3 (`flamingo/`) is one; `echo.py`, without weights, another.
 
-Everything here is blocking and runs on the one thread that belongs to the model.
+Everything here is blocking and runs on the one thread that belongs to the model. Iterators do a step
+of work for each item, so that many conversations can take turns; to stop one is to close it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from voicechat.conversation import Clip, Message
-
-Emit = Callable[[str], bool]
-"""Takes the next words; False means that nobody wants more: stop."""
 
 
 class Memory(Protocol):
     """One conversation as the model holds it: it follows the messages it is shown."""
 
+    @property
+    def positions(self) -> int:
+        """How many positions (tokens) of the conversation are held now. Of any thread."""
+        ...
+
     def prepare(self, messages: Sequence[Message]) -> None:
-        """Take in whatever of the conversation cannot change any more, while the user still speaks."""
+        """Take in whatever of the conversation cannot change any more, while the user still speaks.
 
-    def reply(self, messages: Sequence[Message], emit: Emit) -> None:
-        """Answer the last message, handing over words as they are decoded."""
+        Between the steps of a reply it does nothing: the reply takes in what it needs.
+        """
 
-    def transcribe(self, clip: Clip) -> str:
-        """The words that were said in the clip; "" where there are none."""
+    def reply(self, messages: Sequence[Message]) -> Iterator[str]:
+        """The answer to the last message: an item for each token, "" where that completes no word.
+
+        One at a time: close a reply, or take it to its end, before the conversation's next.
+        """
+        ...
+
+    def transcribe(self, clip: Clip) -> Iterator[str]:
+        """Pieces of the words that were said in the clip, some of them ""; together the whole."""
+        ...
 
 
 class Model(Protocol):

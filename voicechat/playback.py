@@ -12,7 +12,9 @@ class Playback:
     first sound, without a gap; time is seconds of audio received, so a recording replays the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn: int = 0, id: str = "") -> None:
+        self.turn = turn
+        self.id = id  # of the answer's message
         self.sent_s = 0.0
         self.complete = False  # everything has been sent
         self._began_s: float | None = None

@@ -43,5 +43,8 @@ class Stopwatch:
         """`name` is one of Timing's fields."""
         self._marks.setdefault(name, (perf_counter() - self._start) * 1e3)
 
+    def passed(self, name: str) -> bool:
+        return name in self._marks
+
     def timing(self) -> Timing:
         return Timing(**self._marks)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,7 @@ RATE = 22_050
 
 
 def say(text: str, voice: Espeak | None = None) -> list[SpeechChunk]:
-    chunks: list[SpeechChunk] = []
-
-    def emit(chunk: SpeechChunk) -> bool:
-        chunks.append(chunk)
-        return True
-
-    (voice or Espeak()).say(text, emit)
-    return chunks
+    return list((voice or Espeak()).say(text))
 
 
 def sound(text: str, voice: Espeak | None = None) -> npt.NDArray[np.float32]:
@@ -55,13 +49,8 @@ def test_the_first_chunk_comes_within_5_ms() -> None:
     waits = []
     for _ in range(20):
         start = time.perf_counter()
-
-        def emit(chunk: SpeechChunk, start: float = start) -> bool:
-            waits.append(time.perf_counter() - start)
-            return False
-
-        voice.say("Well, I hear a dog barking, and behind it there is traffic.", emit)
-    assert len(waits) == 20
+        next(voice.say("Well, I hear a dog barking, and behind it there is traffic."))
+        waits.append(time.perf_counter() - start)
     assert min(waits) < 0.005
 
 
@@ -106,41 +95,15 @@ def test_abbreviations_do_not_stop_the_voice() -> None:
     assert len(sound("Dr. Smith")) == pytest.approx(len(sound("Doctor Smith")), rel=0.02)
 
 
-def test_it_stops_within_one_chunk_and_speaks_on_afterwards() -> None:
-    voice, taken = Espeak(), []
-
-    def emit(chunk: SpeechChunk) -> bool:
-        taken.append(chunk)
-        return len(taken) < 3
-
-    voice.say("A long sentence, with a good many clauses, that nobody wants to hear.", emit)
-    assert len(taken) == 3
-    assert "".join(chunk.text for chunk in say("Good.", voice)) == "Good."
-
-
-def test_what_emit_raises_comes_out_and_the_engine_goes_on() -> None:
-    def emit(chunk: SpeechChunk) -> bool:
-        raise ConnectionError("gone")
-
-    with pytest.raises(ConnectionError, match="gone"):
-        Espeak().say("Hello.", emit)
-    assert say("Hello.")
-
-
-def test_a_slow_listener_holds_up_nobody_else() -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def emit(chunk: SpeechChunk) -> bool:
-        inside.set()
-        return leave.wait(10) and False
-
-    slow = threading.Thread(target=Espeak().say, args=("Hello there.", emit))
-    slow.start()
-    assert inside.wait(10)
-    assert say("Meanwhile, something else.", Espeak("en-gb+f2"))
-    leave.set()
-    slow.join(10)
-    assert not slow.is_alive()
+def test_a_voice_left_in_the_middle_holds_up_neither_itself_nor_another() -> None:
+    voice, text = Espeak(), "A long sentence, with a good many clauses, that nobody wants to hear."
+    left = voice.say(text)
+    begun = [next(left), next(left)]
+    for other in (voice, Espeak("en-gb+f2")):
+        with ThreadPoolExecutor() as pool:
+            chunks = pool.submit(say, "Meanwhile, something else.", other).result(timeout=10)
+        assert "".join(chunk.text for chunk in chunks) == "Meanwhile, something else."
+    assert "".join(chunk.text for chunk in [*begun, *left]) == text
 
 
 def test_voices_in_two_threads_do_not_mix() -> None:

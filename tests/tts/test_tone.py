@@ -1,7 +1,6 @@
 """The voice without a model keeps the contract of every voice."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,14 +9,7 @@ from tts.voice import SpeechChunk
 
 
 def say(text: str) -> list[SpeechChunk]:
-    chunks: list[SpeechChunk] = []
-
-    def emit(chunk: SpeechChunk) -> bool:
-        chunks.append(chunk)
-        return True
-
-    Tone().say(text, emit)
-    return chunks
+    return list(Tone().say(text))
 
 
 @given(st.text(max_size=60))
@@ -37,22 +29,3 @@ def test_same_words_sound_the_same_and_others_do_not() -> None:
     one, other = (np.concatenate([chunk.samples for chunk in say(text)]) for text in ("dog dog", "dog cat"))
     assert np.array_equal(one[:1280], one[1280:])
     assert np.array_equal(one[:1280], other[:1280]) and not np.array_equal(one, other)
-
-
-def test_it_stops_when_nobody_wants_more() -> None:
-    taken: list[SpeechChunk] = []
-
-    def emit(chunk: SpeechChunk) -> bool:
-        taken.append(chunk)
-        return len(taken) < 3
-
-    Tone().say("one two three", emit)
-    assert len(taken) == 3
-
-
-def test_what_emit_raises_comes_out() -> None:
-    def emit(chunk: SpeechChunk) -> bool:
-        raise ConnectionError("gone")
-
-    with pytest.raises(ConnectionError, match="gone"):
-        Tone().say("one", emit)

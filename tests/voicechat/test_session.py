@@ -27,23 +27,22 @@ class Patient(EchoMemory):
     def __init__(self, words: str = "one two, three four, five six seven, eight nine ten.") -> None:
         self.words, self.go, self.asked = words, threading.Semaphore(0), []
 
-    def reply(self, messages, emit):
+    def reply(self, messages):
         self.asked.append(messages)
         for word in self.words.split():
             self.go.acquire()
-            if not emit(word + " "):
-                return
+            yield word + " "
 
 
 class Broken(EchoMemory):
     def __init__(self) -> None:
         self.broken = True
 
-    def reply(self, messages, emit):
+    def reply(self, messages):
         if self.broken:
-            emit("Well ")
+            yield "Well "
             raise ModelError("the model is out of memory: send a shorter clip")
-        super().reply(messages, emit)
+        yield from super().reply(messages)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from voicechat.flamingo.graph import StaticKeyValues
 from voicechat.flamingo.load import load
 from voicechat.flamingo.prompt import Prompt, PromptBuilder
 from voicechat.flamingo.sampling import Sampler
-from voicechat.model import Emit
 
 CONTEXT = 8_192  # positions of a conversation's cache, about five minutes of sound; less if the model has less
+SPARE = 2  # caches kept for transcripts: on a GPU each has its context's memory
 MAX_NEW_TOKENS = 1_024  # AF3's own limit, for checkpoints that do not name one
 
 
@@ -36,7 +37,7 @@ class Flamingo:
         ends = config.eos_token_id
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self._max_new = config.max_new_tokens or MAX_NEW_TOKENS
-        self.scratch = self.key_values()  # for transcripts, which belong to no conversation
+        self._spare: list[KeyValues] = []
 
     @classmethod
     def load(cls, folder: Path, device: str, greedy: bool = False, seed: int | None = None) -> Flamingo:
@@ -51,6 +52,15 @@ class Flamingo:
     def key_values(self) -> KeyValues:
         kind = StaticKeyValues if self.model.device.type == "cuda" else KeyValues
         return kind(self.model, self.context)
+
+    @contextmanager
+    def scratch(self) -> Iterator[KeyValues]:
+        """A KV cache for a transcript, which belongs to no conversation. Several transcripts can be in the making."""
+        cache = self._spare.pop() if self._spare else self.key_values()
+        try:
+            yield cache
+        finally:
+            self._spare = [*self._spare, cache][:SPARE]
 
     def sampler(self, greedy: bool = False) -> Sampler:
         return Sampler(self.model.generation_config, self.model.device, greedy or self._greedy, self._seed)
@@ -75,27 +85,43 @@ class FlamingoMemory:
         self.cache = flamingo.key_values()
         self._sampler = flamingo.sampler()
         self._encoders: dict[int, RollingEncoder] = {}
+        self._replying = False
+
+    @property
+    def positions(self) -> int:
+        return len(self.cache.held)
 
     def prepare(self, messages: Sequence[Message]) -> None:
         """Encode what has arrived and prefill all that is settled: history, and closed windows."""
+        if self._replying:  # the cache is the reply's
+            return
         self._forget_clips(messages)
         self.cache.follow(self.flamingo.builder.settled(messages, self._encoder))
 
-    def reply(self, messages: Sequence[Message], emit: Emit) -> None:
-        self._forget_clips(messages)
-        words = DecodeStream(skip_special_tokens=True)
-        tokenizer = self.flamingo.processor.tokenizer._tokenizer
-        for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler):
-            if not emit(words.step(tokenizer, token) or ""):
-                return
+    def reply(self, messages: Sequence[Message]) -> Iterator[str]:
+        self._replying = True
+        try:
+            self._forget_clips(messages)
+            words = DecodeStream(skip_special_tokens=True)
+            tokenizer = self.flamingo.processor.tokenizer._tokenizer
+            for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler):
+                yield words.step(tokenizer, token) or ""
+        finally:
+            self._replying = False
 
-    def transcribe(self, clip: Clip) -> str:
-        """AF3's own transcription prompt, decoded greedily outside the conversation."""
-        processor = self.flamingo.processor
+    def transcribe(self, clip: Clip) -> Iterator[str]:
+        """AF3's own transcription prompt, decoded greedily outside the conversation.
+
+        "" for each token and then all the words: what AF3 says around them is known only at the end.
+        """
+        processor, ids = self.flamingo.processor, []
         asked = [Message("user", processor.default_transcription_prompt, (clip,))]
         prompt = self.flamingo.builder.whole(asked, self._encoder)
-        ids = list(self.flamingo.decode(prompt, self.flamingo.scratch, self.flamingo.sampler(greedy=True)))
-        return str(processor.decode([ids], skip_special_tokens=True, strip_prefix=True)[0])
+        with self.flamingo.scratch() as cache:
+            for token in self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)):
+                ids.append(token)
+                yield ""
+        yield str(processor.decode([ids], skip_special_tokens=True, strip_prefix=True)[0])
 
     def _encoder(self, clip: Clip) -> RollingEncoder:
         """The clip's encoder, brought up to the clip's present end."""

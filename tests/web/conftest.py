@@ -1,0 +1,66 @@
+"""A real server, as `python -m web` starts it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    process: subprocess.Popen
+    port: int
+    scheme: str = "http"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://localhost:{self.port}"
+
+    @property
+    def wire(self) -> str:
+        """The Realtime protocol's address."""
+        return f"{self.url.replace('http', 'ws', 1)}/v1/realtime"
+
+    def stop(self) -> int:
+        """The exit code, after SIGTERM."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+
+def start(*options: str) -> Served:
+    command = [sys.executable, "-m", "web", "--port", "0", *options]
+    # one thread for the model: these tests share two cores with a browser
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    found = re.search(r"(https?)://[^ ]*?:(\d+)", process.stdout.readline())
+    assert found, "the server did not start: its message is above"
+    return Served(process, int(found[2]), found[1])
+
+
+@pytest.fixture
+def serve():
+    """Start a server with these options; it is stopped after the test."""
+    running = []
+
+    def start_(*options: str) -> Served:
+        running.append(start(*options))
+        return running[-1]
+
+    yield start_
+    for served in running:
+        served.stop()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One server with mini, for every test that leaves it as it was."""
+    served = start("--model", "mini", "--greedy")
+    yield served
+    served.stop()

@@ -1,0 +1,94 @@
+"""`python -m web`: serve conversations to a page, a kiosk and programs. `--help` tells the options."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+import warnings
+
+from voicechat.chat import VoiceChat
+from voicechat.errors import ConfigError, VoiceChatError
+from web import tls
+from web.options import Options, parse
+
+
+def main() -> int:
+    """The exit code: 0 it was stopped, 1 it failed, 2 an option or a file cannot be used."""
+    debugging = os.environ.get("VOICECHAT_DEBUG", "0") not in ("", "0")
+    if not debugging:
+        warnings.simplefilter("ignore")
+    try:
+        return _main(parse(sys.argv[1:]))
+    except VoiceChatError as error:
+        if debugging:
+            traceback.print_exception(error)
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    except Exception as error:
+        if debugging:
+            traceback.print_exception(error)
+        complain(f"it failed unexpectedly ({error!r}): VOICECHAT_DEBUG=1 shows where")
+        return 1
+
+
+def _main(options: Options) -> int:
+    listening = _listen(options)  # before the model is loaded: a port that is taken is told at once
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+    chats: dict[str, VoiceChat] = {}
+    for name in options.model:
+        chat = VoiceChat(options.config(name))
+        if chat.notice:
+            complain(chat.notice)
+        chats[chat.model.name] = chat
+    from web.server import application, serve
+
+    certificate, key = options.certificate, options.key
+    if options.tls:
+        certificate, key = tls.certificate(tls.default_folder(), [options.host])
+    port = listening.getsockname()[1]
+    urls = _urls(options, port)
+    app = application(chats, options)
+    print(f"voicechat ({', '.join(chats)}) is at {urls[0]} - kiosk: {urls[0]}/kiosk; Ctrl-C stops it", flush=True)
+    for url in urls[1:]:
+        print(f"  from other machines: {url}", flush=True)
+    if options.tls and certificate is not None:
+        print(tls.how_to_accept(urls, tls.fingerprint(certificate)), flush=True)
+    if options.warning:
+        complain(options.warning)
+    serve(app, options, listening, certificate, key)
+    for chat in chats.values():
+        chat.close()
+    return 0
+
+
+def _listen(options: Options) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        raise ConfigError(
+            f"{options.host}:{options.port} cannot be listened on ({error.strerror or error}): "
+            "choose another --port, or --port 0 for any that is free"
+        ) from None
+    return listening
+
+
+def _urls(options: Options, port: int) -> list[str]:
+    """Where browsers find the page, this machine's own address first."""
+    scheme = "https" if options.secure else "http"
+    host = options.host
+    if host in ("0.0.0.0", "::"):
+        return [f"{scheme}://{name}:{port}" for name in ("localhost", *tls.addresses())]
+    return [f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"]
+
+
+def complain(message: str) -> None:
+    print("voicechat:", " ".join(message.split()), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""One WebSocket: who may come in, one task that reads, one that writes, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from voicechat.chat import VoiceChat
+from web.admission import REALTIME, Admission, Refused
+from web.metrics import Metrics
+from web.outbox import Lagging, Outbox, Sound
+from web.realtime import Realtime, frame
+
+SEND_S = 10.0  # a frame that cannot be sent for so long has a client that does not read
+LOOK_S = 1.0  # between two looks at the clock
+GOODBYE_S = 8.0  # to finish a sentence in
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    session_s: float = 3600.0
+    idle_s: float = 600.0
+
+
+class Leave(Exception):
+    """The connection ends: `close` is the WebSocket's code; with a message it is said first."""
+
+    def __init__(self, close: int, code: str, message: str = "") -> None:
+        super().__init__(message)
+        self.close, self.code = close, code
+
+
+class Connection:
+    """A client that has been let in. `leaving` is set when the server stops."""
+
+    def __init__(
+        self, socket: WebSocket, chat: VoiceChat, model: str, limits: Limits, metrics: Metrics, leaving: asyncio.Event
+    ) -> None:
+        self._socket, self._limits, self._metrics, self._leaving = socket, limits, metrics, leaving
+        self._outbox = Outbox(monotonic)
+        extras = socket.query_params.get("extras", "") in ("1", "true")
+        self._realtime = Realtime(chat, model, self._outbox, extras, metrics)
+
+    async def run(self) -> None:
+        """Until the client has gone, or must."""
+        end: Leave | None = None
+        try:
+            await self._realtime.begin()
+            async with asyncio.TaskGroup() as tasks:
+                for work in (self._read(), self._write(), self._keep_time(), self._wait_for_the_end()):
+                    tasks.create_task(work)
+        except* Leave as group:
+            end = _first(group)
+        except* (WebSocketDisconnect, RuntimeError):  # it has gone; a send then is a RuntimeError
+            pass
+        finally:
+            with suppress(Exception):
+                await asyncio.shield(self._realtime.close())
+        if end is not None:
+            await say_and_close(self._socket, end, self._metrics)
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1006))
+            text = message.get("text")
+            if text is None:
+                self._realtime.refuse_binary()
+            else:
+                self._metrics.received(len(text))
+                await self._realtime.receive(text)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                taken = await self._outbox.get()
+                events = self._realtime.deltas(taken) if isinstance(taken, Sound) else [taken]
+                ahead_s = self._outbox.ahead if isinstance(taken, Sound) else None
+                for event in events:
+                    text = frame(event)
+                    async with asyncio.timeout(SEND_S):
+                        await self._socket.send_text(text)
+                    self._metrics.sent(len(text), self._outbox.depth, ahead_s)
+        except (Lagging, TimeoutError):
+            self._metrics.lagging_closed()
+            raise Leave(1013, "lagging") from None
+
+    async def _keep_time(self) -> None:
+        begun = monotonic()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if monotonic() - begun > self._limits.session_s:
+                raise Leave(
+                    1001, "session_expired",
+                    f"this conversation has lasted {self._limits.session_s / 60:.0f} minutes, which is the limit: "
+                    "start a new one",
+                )  # fmt: skip
+            if monotonic() - self._realtime.active_at > self._limits.idle_s:
+                raise Leave(
+                    1000, "session_idle",
+                    f"nothing was said for {self._limits.idle_s / 60:.0f} minutes: start again when you like",
+                )  # fmt: skip
+
+    async def _wait_for_the_end(self) -> None:
+        """When the server stops, the sentence that is being spoken is finished."""
+        await self._leaving.wait()
+        await self._realtime.say_goodbye()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while self._outbox.depth or self._outbox.ahead > 0:
+                    await asyncio.sleep(0.05)
+        raise Leave(1001, "server_stopping", "the server is being stopped: come back in a minute")
+
+
+async def admit(
+    socket: WebSocket, admission: Admission, chats: dict[str, VoiceChat], limits: Limits, metrics: Metrics,
+    leaving: asyncio.Event,
+) -> None:  # fmt: skip
+    """A client at the door of `/v1/realtime`. Problems are told as an `error` event: browsers see nothing else."""
+    headers, secure = socket.headers, socket.url.scheme == "wss"
+    if not admission.check_origin(headers.get("origin"), headers.get("host"), secure):
+        metrics.refused("foreign_origin")
+        await socket.close(1008)  # before it is accepted: HTTP 403
+        return
+    offered = socket.scope.get("subprotocols", [])
+    await socket.accept(subprotocol=REALTIME if REALTIME in offered else None)
+    try:
+        if leaving.is_set():
+            raise Leave(1001, "server_stopping", "the server is being stopped: come back in a minute")
+        if not admission.check_token(headers.get("authorization"), offered):
+            raise Leave(1008, "invalid_api_key", "this server wants a token, and this is not it: ask who runs it")
+        try:
+            seat = admission.enter(socket.client.host if socket.client else "")
+        except Refused as refused:
+            raise Leave(1013, refused.code, str(refused)) from None
+    except Leave as leave:
+        metrics.refused(leave.code)
+        await say_and_close(socket, leave, metrics)
+        return
+    with seat:
+        metrics.session_opened()
+        try:
+            model = socket.query_params.get("model", "")
+            model = model if model in chats else next(iter(chats))
+            await Connection(socket, chats[model], model, limits, metrics, leaving).run()
+        finally:
+            metrics.session_closed()
+
+
+async def say_and_close(socket: WebSocket, leave: Leave, metrics: Metrics) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(2):  # a client that does not read does not hold up the server
+            if str(leave):
+                metrics.error(leave.code)
+                error = {"type": "invalid_request_error", "code": leave.code, "message": str(leave)}
+                await socket.send_text(frame({"type": "error", "error": error}))
+            if socket.application_state is not WebSocketState.DISCONNECTED:
+                await socket.close(leave.close, leave.code)
+
+
+def _first(group: BaseExceptionGroup[Leave]) -> Leave:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
