@@ -9,7 +9,7 @@ from typing import Any
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 from agents.realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendRawMessage
-from scenarios import API_KEY, Seen, beside, main
+from scenarios import API_KEY, Answer, Seen, beside, main
 
 
 class AgentsClient:
@@ -27,11 +27,11 @@ class AgentsClient:
         seen = self.seen
         match event.type:
             case "agent_start":
-                seen.begin()
+                seen.answers.append(Answer())
             case "agent_end":
-                seen.end()
+                seen.answers[-1].over = True
             case "audio":
-                seen.sound(len(event.audio.data))
+                seen.answers[-1].sound(event.audio.data)
             case "audio_interrupted":
                 seen.cancelled += seen.answering  # it is also told when the sound of an answer is over
             case "history_updated":
@@ -48,7 +48,7 @@ class AgentsClient:
     def take_raw(self, event: Any) -> None:
         match event.type:
             case "transcript_delta":
-                self.seen.text(event.delta)
+                self.seen.answers[-1].text += event.delta
             case "input_audio_transcription_completed":
                 self.seen.heard.append(event.transcript)
             case "exception":
@@ -62,6 +62,11 @@ class AgentsClient:
 
     async def type(self, text: str) -> None:
         await self.session.send_message(text)
+
+    async def press(self) -> None:
+        await self.send({"type": "input_audio_buffer.clear"})
+        if self.seen.answering:
+            await self.stop()
 
     async def release(self) -> None:
         await self.send({"type": "input_audio_buffer.commit"})

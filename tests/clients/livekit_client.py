@@ -11,14 +11,14 @@ import aiohttp
 from livekit import rtc
 from livekit.agents import function_tool
 from livekit.plugins.openai.realtime import RealtimeModel, RealtimeSession
-from scenarios import API_KEY, RATE, Seen, main
+from scenarios import API_KEY, RATE, Answer, Seen, main
 
 
 class LiveKitClient:
     def __init__(self, session: RealtimeSession, seen: Seen) -> None:
         self.session = session
         self.seen = seen
-        self.answer: str | None = None  # the message that sounds
+        self.message_id = ""  # of the answer that sounds
         self.tasks: set[asyncio.Task[None]] = set()
         session.on("generation_created", self.answering)
         session.on("input_speech_started", self.interrupted)
@@ -27,26 +27,26 @@ class LiveKitClient:
         session.on("error", lambda event: seen.errors.append(repr(event.error)))
 
     def answering(self, generation: Any) -> None:
-        self.seen.begin()
-        task = asyncio.create_task(self.receive(generation))
+        self.seen.answers.append(Answer())
+        task = asyncio.create_task(self.receive(generation, self.seen.answers[-1]))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def receive(self, generation: Any) -> None:
+    async def receive(self, generation: Any, answer: Answer) -> None:
         async for message in generation.message_stream:
-            self.answer = message.message_id
-            await asyncio.gather(self.receive_text(message), self.receive_sound(message))
+            self.message_id = message.message_id
+            await asyncio.gather(self.receive_text(message, answer), self.receive_sound(message, answer))
         async for _ in generation.function_stream:
             self.seen.tools_called += 1
-        self.seen.end()
+        answer.over = True
 
-    async def receive_text(self, message: Any) -> None:
+    async def receive_text(self, message: Any, answer: Answer) -> None:
         async for delta in message.text_stream:
-            self.seen.text(delta)
+            answer.text += delta
 
-    async def receive_sound(self, message: Any) -> None:
+    async def receive_sound(self, message: Any, answer: Answer) -> None:
         async for frame in message.audio_stream:
-            self.seen.sound(len(frame.data.tobytes()))
+            answer.sound(frame.data.tobytes())
 
     def interrupted(self, _: Any) -> None:
         if self.seen.answering:
@@ -54,7 +54,7 @@ class LiveKitClient:
 
     def truncate(self) -> None:
         played_ms = round(1000 * self.seen.answers[-1].listened_s)
-        self.session.truncate(message_id=self.answer, modalities=["audio", "text"], audio_end_ms=played_ms)
+        self.session.truncate(message_id=self.message_id, modalities=["audio", "text"], audio_end_ms=played_ms)
 
     def heard(self, event: Any) -> None:
         if event.is_final:
@@ -71,6 +71,11 @@ class LiveKitClient:
         context.add_message(role="user", content=text)
         await self.session.update_chat_ctx(context)
         await self.session.generate_reply()
+
+    async def press(self) -> None:
+        self.session.clear_audio()
+        if self.seen.answering:
+            await self.stop()
 
     async def release(self) -> None:
         self.session.commit_audio()

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from openai import AsyncOpenAI
-from scenarios import API_KEY, MODEL, Seen, beside, main
+from scenarios import API_KEY, MODEL, Answer, Seen, beside, main
 
 TOOL = {
     "type": "function",
@@ -37,17 +37,19 @@ class OpenAIClient:
             case "session.created" | "session.updated":
                 self.session = event.session
             case "response.created":
-                seen.begin()
+                if seen.answering:
+                    seen.errors.append("a response began before the last one was done")
+                seen.answers.append(Answer())
             case "response.output_audio.delta":
                 self.answer = event.item_id
-                seen.sound(len(base64.b64decode(event.delta)))
+                seen.answers[-1].sound(base64.b64decode(event.delta))
             case "response.output_audio_transcript.delta":
-                seen.text(event.delta)
+                seen.answers[-1].text += event.delta
             case "response.done":
                 seen.cancelled += event.response.status == "cancelled"
                 if event.response.status not in ("completed", "cancelled"):
                     seen.errors.append(f"response {event.response.status}")
-                seen.end()
+                seen.answers[-1].over = True
             case "input_audio_buffer.speech_started" if seen.answering:
                 await self.truncate()
             case "conversation.item.added" | "conversation.item.done" | "conversation.item.retrieved":
@@ -78,6 +80,11 @@ class OpenAIClient:
         content = [{"type": "input_text", "text": text}]
         await self.connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
         await self.connection.response.create()
+
+    async def press(self) -> None:
+        await self.connection.input_audio_buffer.clear()
+        if self.seen.answering:
+            await self.stop()
 
     async def release(self) -> None:
         await self.connection.input_audio_buffer.commit()

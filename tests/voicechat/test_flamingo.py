@@ -1,6 +1,6 @@
 """Our streaming path against transformers' own `generate`, on a tiny random Audio Flamingo 3."""
 
-from itertools import islice
+from itertools import islice, zip_longest
 
 import numpy as np
 import pytest
@@ -178,3 +178,33 @@ def test_an_old_exchange_is_forgotten_when_the_context_is_full(flamingo, monkeyp
         answer = replied(memory, messages)
         assert len(memory.cache.held) <= 400
         messages.append(Message("assistant", answer))
+
+
+def test_transcripts_in_turn_are_those_made_one_by_one(flamingo):
+    clips = [Clip(noise(1.0 + n, 20 + n)) for n in range(3)]
+    alone = ["".join(flamingo.memory().transcribe(clip)) for clip in clips]
+    assert all(alone) and len(set(alone)) == 3
+    works, told = [flamingo.memory().transcribe(clip) for clip in clips], ["", "", ""]
+    for pieces in zip_longest(*works, fillvalue=""):
+        told = [text + piece for text, piece in zip(told, pieces, strict=True)]
+    assert told == alone
+    left = flamingo.memory().transcribe(clips[0])
+    assert next(left) == ""
+    left.close()
+    assert "".join(flamingo.memory().transcribe(clips[1])) == alone[1]
+
+
+def test_what_happens_between_the_steps_of_a_reply_does_not_change_it(flamingo):
+    memory, other = flamingo.memory(), flamingo.memory()
+    question = [Message("user", "", (Clip(noise(1.5, 30)),))]
+    alone = replied(memory, question)
+    memory, answer = flamingo.memory(), ""
+    for number, piece in enumerate(memory.reply(question)):
+        answer += piece
+        memory.prepare([*question, Message("user", "something else", (Clip(noise(31.0, number % 2)),))][: number % 3])
+        if number < 3:
+            assert replied(other, question) == alone
+            assert list(memory.transcribe(question[0].clips[0]))
+    assert answer == alone
+    memory.prepare([Message("user", "something else")])
+    assert 0 < memory.positions < len(flamingo.builder.whole(question, memory._encoder).ids)

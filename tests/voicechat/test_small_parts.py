@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechat.config import Config
-from voicechat.conversation import Clip, Conversation
+from voicechat.conversation import Clip, Conversation, Message, as_read
 from voicechat.errors import ConfigError
 from voicechat.events import Failed, Spoken, TurnEnded, as_json
 from voicechat.playback import Playback
@@ -38,24 +38,45 @@ def test_a_clip_reads_from_anywhere(sizes, start):
     np.testing.assert_array_equal(clip.read(start), whole[start:])
 
 
-def test_questions_that_were_not_answered_are_one_question():
+def test_questions_that_were_not_answered_are_read_as_one():
     talk, clip = Conversation(), Clip()
-    talk.ask("first")
-    talk.ask("second", [clip])
-    talk.ask("", [clip])
-    assert [(m.role, m.text, m.clips) for m in talk.messages] == [("user", "first second", (clip,))]
+    talk.add(Message("user", "first"))
+    talk.add(Message("assistant", ""))  # nothing of it was heard
+    talk.add(Message("user", "second", (clip,)))
+    assert as_read(talk.messages) == (Message("user", "first second", (clip,)),)
+    assert [m.text for m in talk.question()] == ["first", "second"]
 
 
 def test_an_answer_is_cut_to_what_was_heard():
     talk = Conversation.with_instructions("Be brief.")
-    talk.ask("why")
-    talk.answer("Because it is so.")
-    talk.cut_answer("Because ")
-    assert [m.text for m in talk.messages] == ["Be brief.", "why", "Because"]
-    talk.cut_answer("")
-    assert [m.role for m in talk.messages] == ["system", "user"]
-    talk.cut_answer("half a ")  # an answer that was never finished
-    assert talk.messages[-1].text == "half a"
+    question, answer = Message("user", "why"), Message("assistant", "Because it is so.")
+    talk.add(question)
+    talk.add(answer)
+    assert talk.question() == []
+    talk.say(answer.id, "Because")
+    assert [m.text for m in as_read(talk.messages)] == ["Be brief.", "why", "Because"]
+    talk.say(answer.id, "")
+    assert [m.role for m in as_read(talk.messages)] == ["system", "user"]
+    with pytest.raises(KeyError):
+        talk.say("item_that_is_not_there", "half a")
+
+
+def test_messages_are_put_behind_others_and_removed():
+    talk = Conversation.with_instructions("Be brief.")
+    second = Message("user", "two")
+    talk.add(second)
+    talk.add(Message("user", "three"), after=second.id)
+    talk.add(Message("user", "one"), after="")
+    assert [m.text for m in talk.messages] == ["Be brief.", "one", "two", "three"]
+    talk.instruct("Be long.")
+    talk.remove(second.id)
+    assert [m.text for m in talk.messages] == ["Be long.", "one", "three"]
+    talk.instruct("")
+    assert [m.text for m in talk.messages] == ["one", "three"]
+    with pytest.raises(ValueError):
+        talk.add(talk.messages[0])
+    with pytest.raises(KeyError):
+        talk.add(Message("user", "four"), after=second.id)
 
 
 def test_playback_by_the_clock_and_by_report():

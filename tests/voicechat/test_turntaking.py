@@ -6,22 +6,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicechat.turntaking import Action, Input, State, take
+from voicechat.turntaking import Action, Input, Policy, State, take
 
-SPEECH, OVER, TYPED, SOUNDING, DONE = Input
-LISTENING, HEARING, THINKING, SPEAKING = State
+SPEECH, OVER, TYPED, ASKED, SOUNDING, DONE, STOP, FORGET = Input
+LISTENING, HEARING, THINKING, SPEAKING, OVERLAP = State
 
 CONVERSATIONS = {
-    "a spoken turn": ([SPEECH, OVER, SOUNDING, DONE], LISTENING, "OPEN BEGIN"),
-    "a typed turn": ([TYPED, SOUNDING, DONE], LISTENING, "BEGIN"),
-    "barge-in": ([SPEECH, OVER, SOUNDING, SPEECH, OVER, SOUNDING], SPEAKING, "OPEN BEGIN INTERRUPT OPEN BEGIN"),
-    "not done yet": ([SPEECH, OVER, SPEECH, OVER, SOUNDING], SPEAKING, "OPEN BEGIN CANCEL GO_ON BEGIN"),
-    "typed over an answer": ([TYPED, SOUNDING, TYPED], THINKING, "BEGIN INTERRUPT BEGIN"),
-    "typed twice at once": ([TYPED, TYPED], THINKING, "BEGIN CANCEL BEGIN"),
-    "typed while speaking": ([SPEECH, TYPED, OVER], THINKING, "OPEN DROP BEGIN"),
-    "an answer without sound": ([TYPED, DONE], LISTENING, "BEGIN"),
+    "a spoken turn": ([SPEECH, OVER, SOUNDING, DONE], LISTENING, "OPEN COMMIT BEGIN"),
+    "a typed turn": ([TYPED, SOUNDING, DONE], LISTENING, "COMMIT BEGIN"),
+    "barge-in": (
+        [SPEECH, OVER, SOUNDING, SPEECH, OVER, SOUNDING], SPEAKING, "OPEN COMMIT BEGIN INTERRUPT OPEN COMMIT BEGIN"
+    ),
+    "not done yet": ([SPEECH, OVER, SPEECH, OVER, SOUNDING], SPEAKING, "OPEN COMMIT BEGIN CANCEL GO_ON COMMIT BEGIN"),
+    "typed over an answer": ([TYPED, SOUNDING, TYPED], THINKING, "COMMIT BEGIN INTERRUPT COMMIT BEGIN"),
+    "typed twice at once": ([TYPED, TYPED], THINKING, "COMMIT BEGIN CANCEL COMMIT BEGIN"),
+    "typed while speaking": ([SPEECH, TYPED, OVER], THINKING, "OPEN DROP COMMIT BEGIN"),
+    "an answer without sound": ([TYPED, DONE], LISTENING, "COMMIT BEGIN"),
     "late news of a stopped answer": ([SPEECH, SOUNDING, DONE], HEARING, "OPEN"),
-}
+    "stopped by hand": ([TYPED, SOUNDING, STOP, DONE], LISTENING, "COMMIT BEGIN INTERRUPT"),
+    "stopped before it sounded": ([ASKED, STOP, SOUNDING], LISTENING, "BEGIN CANCEL"),
+    "not meant for us": ([SPEECH, FORGET, OVER], LISTENING, "OPEN DROP"),
+    "asked while the user speaks": ([SPEECH, ASKED, SOUNDING, OVER, DONE], LISTENING, "OPEN BEGIN COMMIT"),
+    "asked for the next answer while one plays": ([ASKED, SOUNDING, ASKED], THINKING, "BEGIN BEGIN"),
+}  # fmt: skip
+OTHERS = {
+    "nobody answers by himself": (
+        Policy(answers=False), [SPEECH, OVER, ASKED, SOUNDING, SPEECH], HEARING, "OPEN COMMIT BEGIN INTERRUPT OPEN"
+    ),
+    "speech stops nothing": (
+        Policy(interrupts=False), [TYPED, SPEECH, SOUNDING, OVER, DONE], LISTENING, "COMMIT BEGIN OPEN COMMIT"
+    ),
+    "still speaking when the answer is over": (
+        Policy(interrupts=False), [TYPED, SOUNDING, SPEECH, DONE, OVER], THINKING, "COMMIT BEGIN OPEN COMMIT BEGIN"
+    ),
+    "speech stops nothing, a click does": (
+        Policy(interrupts=False), [TYPED, SOUNDING, SPEECH, STOP, OVER], THINKING,
+        "COMMIT BEGIN OPEN INTERRUPT COMMIT BEGIN",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
@@ -34,11 +56,22 @@ def test_conversation(name):
     assert (state, " ".join(done)) == (end, expected)
 
 
-@given(st.lists(st.sampled_from(list(Input)), max_size=30))
-def test_never_two_answers_at_once_and_never_two_clips(inputs):
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_ways_to_take_turns(name):
+    policy, inputs, end, expected = OTHERS[name]
+    state, done = LISTENING, []
+    for happened in inputs:
+        state, actions = take(state, happened, policy)
+        done += [a.name for a in actions]
+    assert (state, " ".join(done)) == (end, expected)
+
+
+@given(st.lists(st.sampled_from(list(Input)), max_size=30), st.booleans(), st.booleans())
+def test_never_two_clips_and_nothing_is_stopped_that_does_not_run(inputs, answers, interrupts):
     state, answering, clip = LISTENING, False, False
     for happened in inputs:
-        state, actions = take(state, happened)
+        before = state
+        state, actions = take(state, happened, Policy(answers=answers, interrupts=interrupts))
         for action in actions:
             match action:
                 case Action.OPEN | Action.GO_ON:
@@ -47,16 +80,18 @@ def test_never_two_answers_at_once_and_never_two_clips(inputs):
                 case Action.DROP:
                     assert clip
                     clip = False
-                case Action.BEGIN:
-                    assert not answering
-                    answering, clip = True, False
+                case Action.COMMIT:
+                    clip = False
+                case Action.BEGIN:  # one that was asked for while another still plays follows it
+                    assert not answering or happened is ASKED
+                    answering = True
                 case Action.CANCEL | Action.INTERRUPT:
                     assert answering
                     answering = False
-        if happened is DONE and state is LISTENING:
+        if happened is DONE and before in (THINKING, SPEAKING, OVERLAP):
             answering = False
-        assert clip == (state is HEARING)
-        assert answering == (state in (THINKING, SPEAKING))
+        assert clip == (state in (HEARING, OVERLAP))
+        assert answering == (state in (THINKING, SPEAKING, OVERLAP))
 
 
 def test_every_pair_is_decided():

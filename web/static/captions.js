@@ -6,16 +6,19 @@ const EAGER_MS = 150; // a word is shown while it is being said, not after
 
 export class Caption {
   #words = []; // {text, until: ms of the item's sound}
+  #silent = 0; // words at the end whose sound has not come yet
   #soundMs = 0;
   written = ""; // all that the model has written so far, which is ahead of the voice
 
-  /** A word-aligned piece of transcript; it ends where the item's sound so far ends. */
+  /** Words that end inside the sound that follows. */
   text(delta) {
     this.#words.push({ text: delta, until: this.#soundMs });
+    this.#silent++;
   }
 
   sound(samples) {
     this.#soundMs += samples / (RATE / 1000);
+    for (; this.#silent; this.#silent--) this.#words.at(-this.#silent).until = this.#soundMs;
   }
 
   /** The words that are being said, or have been, after so much sound. */

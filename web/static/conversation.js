@@ -40,6 +40,7 @@ export class Conversation extends EventTarget {
   #captions = new Map(); // assistant item -> Caption
   #lines = new Map(); // item -> what the transcript says of it
   #turns = new Map(); // assistant item -> turn
+  #numbers = new Map(); // the server's number of a turn -> assistant item
   #count = 0; // turns that sounded
   #sent = new SentAudio();
   #live = false;
@@ -50,6 +51,8 @@ export class Conversation extends EventTarget {
   #sounding = null; // item
   #response = null; // {id, items}
   #cancelled = new Set(); // responses whose sound is not wanted any more
+  #voiceEndMs = null; // on the server's audio clock, where it tells
+  #unwritten = new Set(); // spoken items whose words have not come yet
   #question = null; // {from: performance.now() of its end, typed}: the next response answers it
   #askAgain = false; // once connected, or once the cancelled response is done
   #talking = 0;
@@ -201,7 +204,7 @@ export class Conversation extends EventTarget {
     this.#player.clear();
     this.#history = new History();
     this.#recording.clear();
-    for (const kept of [this.#captions, this.#lines, this.#turns, this.#cancelled]) kept.clear();
+    for (const kept of [this.#captions, this.#lines, this.#turns, this.#cancelled, this.#unwritten]) kept.clear();
     this.#sounding = this.#response = this.#question = null;
     this.#awaiting = this.#count = 0;
     this.#hearing = this.#askAgain = this.#everConnected = false;
@@ -273,6 +276,7 @@ export class Conversation extends EventTarget {
   #opened(session) {
     this.#usual ??= session?.audio?.input?.turn_detection ?? { type: "server_vad" };
     this.#sent = new SentAudio();
+    this.#numbers.clear();
     this.#configure();
     for (const event of this.#history.replay()) this.#wire.send(event);
     this.#connected = true;
@@ -289,7 +293,7 @@ export class Conversation extends EventTarget {
     if (!this.#wire.ready) return;
     const session = { type: "realtime" };
     const detection = this.pushToTalk ? null : (this.turnDetection ?? this.#usual);
-    session.audio = { input: { turn_detection: detection } };
+    session.audio = { input: { turn_detection: detection, transcription: { model: "whisper-1" } } };
     if (this.voice) session.audio.output = { voice: this.voice };
     if (this.instructions !== undefined) session.instructions = this.instructions;
     this.#wire.send({ type: "session.update", session });
@@ -314,6 +318,10 @@ export class Conversation extends EventTarget {
     this.#response = null;
     this.#hearing = false;
     this.#awaiting = this.#talking = 0;
+    for (const id of this.#unwritten) {
+      if (this.#history.items.has(id)) this.#transcribed(id, "");
+      else this.#withdrawn(id); // it was being said
+    }
     if (this.#connected) this.#emit("disconnected");
     this.#connected = false;
   }
@@ -383,6 +391,8 @@ export class Conversation extends EventTarget {
   #speechStarted({ item_id, audio_start_ms }) {
     this.#hearing = true;
     this.#awaiting = 0;
+    this.#voiceEndMs = null;
+    this.#unwritten.add(item_id);
     const detection = this.turnDetection ?? this.#usual;
     if (detection?.interrupt_response !== false) this.#silence();
     this.#caption({ role: "user", id: item_id, text: "", final: false }, this.#sent.when(audio_start_ms));
@@ -390,7 +400,7 @@ export class Conversation extends EventTarget {
   }
 
   #speechStopped({ item_id, audio_end_ms }) {
-    const from = this.#sent.when(audio_end_ms);
+    const from = this.#sent.when(this.#voiceEndMs ?? audio_end_ms);
     this.#hearing = false;
     this.#question = { from, typed: false };
     if ((this.turnDetection ?? this.#usual)?.create_response !== false) this.#awaiting = performance.now();
@@ -401,11 +411,13 @@ export class Conversation extends EventTarget {
 
   #withdrawn(id) {
     this.#history.remove(id);
+    this.#unwritten.delete(id);
     this.#lines.delete(id);
     this.#emit("caption", { role: "user", id, text: "", final: true, removed: true });
   }
 
   #transcribed(id, text) {
+    this.#unwritten.delete(id);
     this.#history.add(id, "user").text = text;
     this.#caption({ role: "user", id, text, final: true });
   }
@@ -455,12 +467,17 @@ export class Conversation extends EventTarget {
     this.#refresh();
   }
 
-  #told({ item_id, event }) {
-    const turn = this.#turns.get(item_id);
-    if (event.type === "text_delta" && this.#captions.has(item_id)) this.#captions.get(item_id).written += event.text;
-    if (event.type !== "turn_ended" || !turn) return;
-    turn.timing = event.timing;
-    this.#tellTurn(turn);
+  /** Events of the conversation's core, which say more than the protocol does. */
+  #told({ event }) {
+    if (event.type === "speech_paused") this.#voiceEndMs = event.at_s * 1000;
+    if (event.type === "turn_started") this.#numbers.set(event.turn, event.answer);
+    const item = this.#numbers.get(event.turn);
+    if (event.type === "text_delta" && this.#captions.has(item)) this.#captions.get(item).written += event.text;
+    if (event.type === "turn_ended" && this.#turns.has(item)) {
+      const turn = this.#turns.get(item);
+      turn.timing = event.timing;
+      this.#tellTurn(turn);
+    }
   }
 
   #complained({ code, message, event_id }) {
@@ -478,9 +495,9 @@ export class Conversation extends EventTarget {
     if (turn) {
       turn.n = ++this.#count;
       turn.at = at;
-      this.#tellTurn(turn);
     }
     this.#caption({ role: "assistant", id: item, text: this.#captions.get(item)?.shown(0) ?? "", final: false }, at);
+    if (turn) this.#tellTurn(turn);
     this.#refresh();
   }
 
