@@ -21,7 +21,7 @@ class Clip:
 
     def __init__(self, samples: np.ndarray | None = None, name: str = "") -> None:
         self.number = next(_numbers)  # no two clips of a process share it
-        self.name = name  # of a clip that was attached; the microphone's have none
+        self.name = name
         self.length = 0  # samples
         self._pieces: list[np.ndarray] = []
         if samples is not None:

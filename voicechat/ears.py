@@ -83,6 +83,11 @@ class Ears:
         clip, self.clip = self.clip, None
         return clip
 
+    def forget(self) -> None:
+        """Nothing of what was received is kept."""
+        self.close()
+        self._blocks.rest = np.zeros(0, np.float32)
+
     def take(self) -> Clip | None:
         """All that was received, to the last sample, where no speech is looked for."""
         rest, self._blocks.rest = self._blocks.rest, np.zeros(0, np.float32)

@@ -128,7 +128,7 @@ class Session:
         """Whoever speaks has finished. By hand it joins the conversation, and nothing is answered yet."""
         if self.policy.detects:
             await self.end_of_sound()
-        elif (clip := self._ears.take()) is not None:
+        elif (clip := self._ears.take()) is not None and clip.length:
             self._spoken = None
             self._add(Message("user", "", (clip,), self.speech_id))
             self._write_down([self.speech_id])
@@ -137,7 +137,7 @@ class Session:
     async def forget(self) -> None:
         """Throw away what is being said."""
         await self._take(Input.FORGET)
-        self._ears.close()
+        self._ears.forget()
         self._ears.listen(self.policy.times if self.policy.detects else None)
 
     async def respond(self, wanted: Wanted | None = None) -> None:

@@ -30,9 +30,8 @@ class Transcripts:
 
     def start(self, turn: int, message: Message) -> None:
         """Write the message down; each is written once, and told once."""
-        spoken = [clip for clip in message.clips if not clip.name]
-        if spoken and self.wanted and message.id not in self._tasks:
-            self._tasks[message.id] = asyncio.create_task(self._write(turn, message.id, spoken))
+        if message.clips and not message.text and self.wanted and message.id not in self._tasks:
+            self._tasks[message.id] = asyncio.create_task(self._write(turn, message))
 
     async def close(self) -> None:
         for task in self._tasks.values():
@@ -40,9 +39,10 @@ class Transcripts:
         if self._tasks:
             await asyncio.wait(self._tasks.values())
 
-    async def _write(self, turn: int, id: str, spoken: list[Clip]) -> str:
-        text = " ".join([await self._transcribe(clip) for clip in spoken]).strip()
-        self._tell(Heard(turn, text, id))
+    async def _write(self, turn: int, message: Message) -> str:
+        texts = [await self._transcribe(clip) for clip in message.clips]
+        text = " ".join(text for text in texts if text)
+        self._tell(Heard(turn, text, message.id))
         return text
 
     async def _transcribe(self, clip: Clip) -> str:

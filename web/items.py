@@ -114,7 +114,7 @@ def clip(audio: str, format: Format) -> Clip:
     samples = np.concatenate([resampler.push(chunk.samples), resampler.flush()])
     if len(samples) < RATE // 10:
         raise Refused("invalid_value", "a clip needs at least 0.1 s of sound", "item.content.audio")
-    return Clip(samples, name="clip")
+    return Clip(samples)
 
 
 def _message(id: str, role: str, content: list[dict[str, Any]]) -> Item:

@@ -34,7 +34,8 @@ VOICES = ("espeak:en-us", "espeak:en-us+f3", "espeak:en-us+m3", "espeak:en-gb", 
 
 def page(models: list[str], config: Config) -> gr.Blocks:
     """`models`: the first is the default; `config`: the voice and instructions that count without the page's own."""
-    with gr.Blocks(title="voicechat", analytics_enabled=False, fill_width=True) as blocks, gr.Row(elem_id="vc"):
+    blocks = gr.Blocks(title="voicechat", analytics_enabled=False, fill_width=True)
+    with blocks, gr.Row(elem_id="vc"):
         with gr.Column(elem_id="vc-stage", min_width=0):
             gr.HTML(_fragment("stage.html"), apply_default_css=False, js_on_load=BUILD)
             with gr.Accordion("Settings", open=False, elem_id="vc-settings"):
@@ -44,12 +45,12 @@ def page(models: list[str], config: Config) -> gr.Blocks:
     return blocks
 
 
-def mount(app: FastAPI, models: list[str], config: Config) -> FastAPI:
+def mount(app: FastAPI, models: list[str], config: Config) -> None:
     """Put the page at `/`, behind every route that `app` has by now."""
     # Gradio wants one script from a folder that is ours: its own folder lies in front of it.
     app.mount("/static/js", StaticFiles(directory=GRADIO / "templates/frontend/static/js"))
     app.router.routes.insert(0, app.router.routes.pop())
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app, page(models, config), "/", theme=THEME, head=HEAD, footer_links=[], run_history=False, ssr_mode=False
     )
 

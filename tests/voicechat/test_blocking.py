@@ -438,6 +438,7 @@ async def test_closing_waits_for_the_step_that_runs_and_closes_all_on_the_thread
     worker.close()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the reader has no loop to leave on
 @pytest.mark.parametrize("ahead", [3, 10**9])
 def test_closing_after_the_event_loop_has_gone(worker, ahead):
     work, loop = Work(), asyncio.new_event_loop()

@@ -11,12 +11,25 @@ from tests.speech import kinds, microphone, say, silence
 from tts.voice import load_voice
 from voicechat.blocking import Worker
 from voicechat.config import Config
-from voicechat.conversation import Clip
+from voicechat.conversation import Clip, Message
 from voicechat.echo import Echo, EchoMemory
 from voicechat.errors import ModelError
-from voicechat.events import Failed, Heard, Interrupted, Spoken, TextDelta, TurnEnded, TurnStarted
+from voicechat.events import (
+    Answered,
+    Asked,
+    Failed,
+    Heard,
+    Interrupted,
+    Spoken,
+    TextDelta,
+    TurnEnded,
+    TurnStarted,
+    Unasked,
+    Withdrawn,
+)
 from voicechat.session import Session
-from voicechat.turntaking import State
+from voicechat.turn import Wanted
+from voicechat.turntaking import Policy, State
 
 QUESTION = 0.5 * say("what is seven times eight")
 
@@ -187,8 +200,10 @@ async def test_typed_clips_and_voice_are_one_conversation(open_session):
     await feed(session, 0.3, QUESTION, 1.0)
     await session.idle()
     assert [m.role for m in session.conversation.messages] == ["user", "assistant", "user", "assistant"]
-    heard = [e.text for e in drain(session) if isinstance(e, Heard)]
-    assert heard[0] == "(1.0 seconds of sound)" or heard[0] == "what is this"
+    events = drain(session)
+    ended = [e.heard for e in events if isinstance(e, TurnEnded)]
+    assert ended[0] == "what is this" and ended[1].endswith("seconds of sound)")
+    assert [e.text for e in events if isinstance(e, Heard)] == ended[1:]
 
 
 async def test_an_error_ends_the_turn_with_one_event_and_the_session_goes_on(open_session):
@@ -232,6 +247,94 @@ async def test_any_microphone(open_session, rate):
         await session.hear(chunk)
     await session.idle()
     assert any(isinstance(e, TurnEnded) for e in drain(session))
+
+
+async def test_push_to_talk_is_committed_and_answered_by_hand(open_session):
+    session = open_session()
+    await session.listen(Policy(detects=False))
+    await feed(session, QUESTION)
+    assert session.state is State.LISTENING and session.uncommitted_s > 1
+    await session.commit()
+    assert session.uncommitted_s == 0 and kinds(drain(session)) == ["Asked"]
+    await session.respond()
+    await session.idle()
+    (question, answer) = session.conversation.messages
+    assert abs(question.clips[0].length - len(QUESTION)) < 320 and "seconds of sound" in answer.text
+    await session.played(1, 60)
+    await feed(session, QUESTION)
+    await session.forget()
+    await session.commit()
+    assert len(session.conversation.messages) == 2
+
+
+async def test_speech_is_not_answered_where_nobody_wants_that(open_session):
+    session = open_session()
+    await session.listen(Policy(answers=False))
+    await feed(session, 0.3, QUESTION, 1.0)
+    assert session.state is State.LISTENING and session.turn == 0
+    assert [m.role for m in session.conversation.messages] == ["user"]
+
+
+async def test_speech_stops_nothing_where_it_must_not(open_session):
+    memory = Patient()
+    session = open_session(memory)
+    await session.listen(Policy(interrupts=False))
+    await session.ask("count")
+    await feed(session, 0.3, QUESTION)
+    assert session.state is State.OVERLAP
+    memory.go.release(50)
+    await feed(session, 1.0)
+    await session.idle()
+    events = drain(session)
+    assert not any(isinstance(e, Interrupted | Withdrawn) for e in events)
+    assert [e.turn for e in events if isinstance(e, TurnEnded)] == [1]
+    assert [m.role for m in session.conversation.messages] == ["user", "assistant", "user"]
+
+
+async def test_stopped_by_hand_an_answer_keeps_what_was_heard(open_session):
+    session = open_session()
+    await session.ask("one two three four five six seven eight nine ten")
+    await session.idle()
+    await session.played(1, 0.25)
+    await session.stop()
+    assert session.state is State.LISTENING
+    assert session.conversation.messages[-1].text == "You wrote: one"
+    answer = session.conversation.messages[-1].id
+    assert await session.truncate(answer, 0.17) == "You wrote:"  # the client knows better
+    assert await session.truncate(answer, 0.33) == "You wrote: one two"
+    with pytest.raises(KeyError):
+        await session.truncate("item_unknown", 1)
+
+
+async def test_one_answer_can_be_made_otherwise(open_session):
+    session = open_session()
+    session.conversation.add(Message("user", "hello"))
+    await session.respond(Wanted(aloud=False, max_tokens=2))
+    await session.idle()
+    events = drain(session)
+    answered = next(e for e in events if isinstance(e, Answered))
+    assert answered.cut and answered.text == "You wrote: " and answered.written == 2
+    assert not any(isinstance(e, Spoken) for e in events) and session.state is State.LISTENING
+    await session.respond(Wanted(messages=(Message("user", "aside"),), remembered=False))
+    await session.idle()
+    assert any(isinstance(e, Answered) and "aside" in e.text for e in drain(session))
+    assert len(session.conversation.messages) == 2
+
+
+async def test_every_turn_that_starts_is_told_to_end(open_session):
+    memory = Patient()
+    session = open_session(memory)
+    await feed(session, 0.3, say("what is four plus"), 0.7, say("five"), 0.7)
+    await session.ask("never mind")
+    memory.go.release(50)
+    await session.idle()
+    events = drain(session)
+    started = [e.turn for e in events if isinstance(e, TurnStarted)]
+    over = [e.turn for e in events if isinstance(e, TurnEnded | Withdrawn)]
+    assert started == over == [1, 2, 3]
+    unasked = [e.id for e in events if isinstance(e, Unasked)]
+    asked = [e.id for e in events if isinstance(e, Asked)]
+    assert unasked == asked[:1] and len(set(asked)) == 3
 
 
 async def test_leaving_talk_stops_everything(open_session):

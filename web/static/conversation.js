@@ -602,7 +602,8 @@ export class Conversation extends EventTarget {
   }
 
   #tick() {
-    this.#emit("levels", { user: this.#microphone.level, answer: this.#player.level });
+    const heard = this.#connected && (!this.pushToTalk || this.#talking);
+    this.#emit("levels", { user: heard ? this.#microphone.level : 0, answer: this.#player.level });
     this.#refresh();
   }
 

@@ -6,6 +6,8 @@ const FRAME_MS = 30;
 export class Orb {
   #user = new Float32Array(POINTS);
   #answer = new Float32Array(POINTS);
+  #wave = new Float32Array(POINTS / 2 + 1);
+  #smooth = new Float32Array(POINTS / 2 + 1);
   #levels = { user: 0, answer: 0 };
   #glow = 0; // of the disc, follows the state
   #then = 0;
@@ -54,14 +56,19 @@ export class Orb {
   /** The waveform, mirrored left and right so that the ring closes, smoothed in place and time. */
   #follow(ring, kind) {
     const scope = this.conversation.scope(kind);
-    const level = this.#levels[kind];
     const half = POINTS / 2;
+    const wave = this.#wave.fill(0);
+    if (!this.calm.matches) for (let i = 0; i <= half; i++) for (let k = 0; k < 10; k++) wave[i] += scope[i * 10 + k] / 10;
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i <= half; i++) {
+        let sum = 0;
+        for (let k = -6; k <= 6; k++) sum += wave[Math.abs(i + k) > half ? 2 * half - i - k : Math.abs(i + k)];
+        this.#smooth[i] = sum / 13;
+      }
+      wave.set(this.#smooth);
+    }
     for (let i = 0; i <= half; i++) {
-      let sum = 0;
-      for (let k = 0; k < 8; k++) sum += scope[i * 5 + k];
-      const taper = Math.sin((Math.PI * i) / half); // calm at the top and at the bottom
-      const wave = this.calm.matches ? 0 : Math.tanh((sum / 8) * 6) * taper * level;
-      ring[i] += (wave - ring[i]) * 0.4;
+      ring[i] += (Math.tanh(wave[i] * 60) * this.#levels[kind] - ring[i]) * 0.35;
       ring[(POINTS - i) % POINTS] = ring[i];
     }
   }
@@ -75,7 +82,7 @@ export class Orb {
     const disc = context.createLinearGradient(0, -base, 0, base);
     disc.addColorStop(0, this.#tint(0.12 + 0.6 * this.#glow));
     disc.addColorStop(1, this.#tint(0.03 + 0.2 * this.#glow));
-    this.#ring(this.#answer, base, size * 0.075);
+    this.#ring(this.#answer, base, size * 0.045);
     context.fillStyle = disc;
     context.fill();
     context.strokeStyle = this.#tint(0.35 + 0.65 * this.#glow);
@@ -83,9 +90,9 @@ export class Orb {
     context.stroke();
 
     const outer = size * 0.4;
-    this.#ring(this.#user, outer + size * 0.02 * this.#levels.user, size * 0.09);
+    this.#ring(this.#user, outer + size * 0.02 * this.#levels.user, size * 0.055);
     context.strokeStyle = state === "hearing" ? this.ink : this.faint;
-    context.lineWidth = state === "hearing" ? 1.5 + 2 * this.#levels.user : 1.25;
+    context.lineWidth = state === "hearing" ? 1.5 + this.#levels.user : 1.25;
     context.stroke();
     if (state === "thinking" || state === "connecting" || state === "reconnecting") this.#seek(outer, now);
   }

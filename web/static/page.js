@@ -14,7 +14,7 @@ const WORDS = {
   listening: ["Listening", "Just speak. Interrupt it whenever you like."],
   hearing: ["Hearing you", "It answers when you pause."],
   thinking: ["Thinking", "Go on speaking if you were not done."],
-  speaking: ["Speaking", "Speak, or press Esc, to interrupt."],
+  speaking: ["Speaking", "Speak to interrupt it."],
   reconnecting: ["Reconnecting", "The conversation is kept."],
 };
 
@@ -22,6 +22,7 @@ const WORDS = {
 export async function build() {
   while (!$("orb") || !$("composer")) await new Promise(requestAnimationFrame);
   if (window.voicechat) return;
+  document.documentElement.dataset.state = "off";
   const conversation = new Conversation({ token: localStorage.getItem(TOKEN) ?? undefined, name: "page" });
   const transcript = new Transcript({ scroll: $("scroll"), list: $("log"), live: $("said"), empty: $("empty") });
   expose(conversation, {
@@ -56,7 +57,7 @@ function showState(conversation) {
   const show = ({ state, microphone, muted, pushToTalk }) => {
     let [title, hint] = WORDS[state];
     const live = state !== "off";
-    if (state === "listening" && pushToTalk) [title, hint] = ["Waiting", "Hold the button, or the space bar, and speak."];
+    if (state === "listening" && pushToTalk) [title, hint] = ["Waiting", "Hold the button or the space bar."];
     if (state === "hearing" && pushToTalk) hint = "It answers when you let go.";
     if (state === "listening" && muted) [title, hint] = ["Muted", "It does not hear you."];
     if (state === "listening" && !microphone) [title, hint] = ["Type your question", "The microphone is off."];

@@ -98,5 +98,5 @@ function strip(total, { speech_end_ms, first_token_ms, first_audio_ms }, typed) 
     segment.style.width = `${(100 * Math.max(0, ms)) / Math.max(FULL_MS, total)}%`;
     bar.append(segment);
   }
-  return [bar, make("span", "ms", `${total} ms`)];
+  return [make("span", "ms", `${total} ms`), bar];
 }
