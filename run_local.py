@@ -8,21 +8,24 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, closing, suppress
+from functools import partial
 from itertools import count
 
 from streaming.audio import RATE, AudioChunk
 from tts.voice import VoiceError, voices
 from voicechat.chat import VoiceChat
-from voicechat.errors import VoiceChatError
+from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.events import Failed, Interrupted, Spoken, TurnEnded
-from voicechat.session import Session
-from voicechat.terminal import devices, sources
+from voicechat.terminal import devices, sources, wire
 from voicechat.terminal.display import Plain, display
 from voicechat.terminal.options import Options, Recorded, check_writable, complain, debugging, parse, read_recordings
 from voicechat.terminal.queue import Sink
 from voicechat.terminal.recording import EventLog, Recording, Unplayed
+from voicechat.terminal.remote import RemoteSession
+from voicechat.terminal.server import Server
+from voicechat.terminal.sources import Talk
 
 TICK_S = 0.02  # between two looks at what has been played
 TICKS_A_PICTURE = 4
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        return _failed(error, 1)
+        return _failed(error, 2 if isinstance(error, ConfigError) else 1)
 
 
 def _main(arguments: list[str]) -> int:
@@ -58,24 +61,38 @@ def _main(arguments: list[str]) -> int:
             devices.choose(options.loudspeaker, "output", RATE)
         if not debugging():
             warnings.simplefilter("ignore")
-        chat = VoiceChat(options.config())
+        server = _server(options, attached)
+        if server is None:
+            chat = VoiceChat(options.config())
     except (VoiceChatError, VoiceError) as error:
         return _failed(error, 2)
+    if server is not None:
+        return _run(partial(RemoteSession, server, options.fast), wire.RATE, options, recordings, attached)
     if chat.notice:
         complain(chat.notice)
+    with closing(chat):
+        return _run(chat.session, chat.voice.rate, options, recordings, attached)
+
+
+def _run(
+    begin: Callable[[], Talk], rate: int, options: Options, recordings: list[Recorded], attached: list[Recorded]
+) -> int:
+    """One conversation, begun by `begin`, whose answers have `rate` Hz."""
     try:
-        return asyncio.run(_converse(chat, options, recordings, attached))
+        return asyncio.run(_converse(begin, rate, options, recordings, attached))
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
 
 
-async def _converse(chat: VoiceChat, options: Options, recordings: list[Recorded], attached: list[Recorded]) -> int:
-    """One conversation, until the files or the user's patience end."""
-    session = chat.session()
+async def _converse(
+    begin: Callable[[], Talk], rate: int, options: Options, recordings: list[Recorded], attached: list[Recorded]
+) -> int:
+    """Until the files or the user's patience end."""
+    session = begin()
     left: list[int] = []  # the exit code, once the user wants to leave
     with (
         EventLog(options.events) as log,
-        closing(_sink(options, chat.voice.rate)) as sink,
+        closing(_sink(options, rate)) as sink,
         closing(display(options.talks)) as screen,
     ):
 
@@ -88,7 +105,8 @@ async def _converse(chat: VoiceChat, options: Options, recordings: list[Recorded
         with suppress(NotImplementedError):  # on Windows
             loop.add_signal_handler(signal.SIGINT, leave, 0 if options.talks else 130)
             loop.add_signal_handler(signal.SIGTERM, leave, 143)
-        working = asyncio.create_task(_work(chat, session, options, recordings, attached, log, sink, screen))
+        source = _source(session, options, recordings, attached, screen)
+        working = asyncio.create_task(_work(session, source, log, sink, screen))
         try:
             return await working
         except asyncio.CancelledError:
@@ -98,18 +116,10 @@ async def _converse(chat: VoiceChat, options: Options, recordings: list[Recorded
 
 
 async def _work(
-    chat: VoiceChat,
-    session: Session,
-    options: Options,
-    recordings: list[Recorded],
-    attached: list[Recorded],
-    log: EventLog,
-    sink: Sink,
-    screen: Plain,
+    session: Talk, source: AsyncGenerator[AudioChunk, None], log: EventLog, sink: Sink, screen: Plain
 ) -> int:
     code = 0
-    source = _source(session, options, recordings, attached, screen)
-    async with chat, aclosing(session.talk(source)) as events, asyncio.TaskGroup() as group:
+    async with aclosing(session.talk(source)) as events, asyncio.TaskGroup() as group:
         ticking = group.create_task(_tick(session, sink, screen))
         async for event in events:
             log.write(event)
@@ -121,14 +131,15 @@ async def _work(
                 case TurnEnded():
                     sink.finish(event.turn)
                 case Failed():
-                    sink.finish(session.turn)
+                    if event.turn is not None:
+                        sink.finish(event.turn)
                     code = 1
             screen.show(event)
         ticking.cancel()
     return code
 
 
-async def _tick(session: Session, sink: Sink, screen: Plain) -> None:
+async def _tick(session: Talk, sink: Sink, screen: Plain) -> None:
     """Tell the session what has been played, and the user what is going on."""
     for tick in count():
         turn, seconds = sink.played()
@@ -139,8 +150,18 @@ async def _tick(session: Session, sink: Sink, screen: Plain) -> None:
         await asyncio.sleep(TICK_S)
 
 
+def _server(options: Options, attached: list[Recorded]) -> Server | None:
+    """Who answers in this machine's place. Raises VoiceChatError."""
+    if options.server is None:
+        return None
+    wire.check_clips(attached)
+    return Server.of(
+        options.server, options.token, options.certificate, options.model, options.voice, options.instructions
+    )
+
+
 def _source(
-    session: Session, options: Options, recordings: list[Recorded], attached: list[Recorded], screen: Plain
+    session: Talk, options: Options, recordings: list[Recorded], attached: list[Recorded], screen: Plain
 ) -> AsyncGenerator[AudioChunk, None]:
     """The microphone, or what stands in its place."""
     if options.talks:

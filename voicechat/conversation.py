@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+
+from streaming.audio import RATE
 
 _numbers = itertools.count(1)
 
@@ -107,6 +109,14 @@ class Conversation:
     def discard(self, id: str) -> None:
         """Remove it, if it is there."""
         self.messages = [m for m in self.messages if m.id != id]
+
+    def shed(self, seconds: float, words: Callable[[str], str]) -> None:
+        """Keep the newest `seconds` of sound; of what is older, the words that `words` knows of a message."""
+        for index in reversed(range(len(self.messages))):
+            message = self.messages[index]
+            seconds -= sum(clip.length for clip in message.clips) / RATE
+            if seconds < 0 and message.clips and index < len(self.messages) - 2:
+                self.messages[index] = replace(message, text=message.text or words(message.id), clips=())
 
     def question(self) -> list[Message]:
         """The user's messages since the last answer."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -122,10 +123,36 @@ Event = (
 
 def as_json(event: Event) -> dict[str, Any]:
     """The event as a JSON object: `type` is its name in snake_case; sound becomes its length."""
-    name = re.sub(r"(?<!^)([A-Z])", r"_\1", type(event).__name__).lower()
     fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
     if isinstance(event, Spoken):
         fields["samples"] = len(event.samples)
     if isinstance(event, TurnEnded):
         fields["timing"] = event.timing.as_json()
-    return {"type": name} | fields
+    return {"type": _name(type(event))} | fields
+
+
+def from_json(told: Mapping[str, Any]) -> Event:
+    """What `as_json` made a JSON object of; sound comes back as silence of its length.
+
+    Fields that are not known here are left out. Raises ValueError where it is no event that is known here.
+    """
+    kind = KINDS.get(str(told.get("type")))
+    try:
+        if kind is None:
+            raise ValueError("its type is not known")
+        fields = {f.name: told[f.name] for f in dataclasses.fields(kind) if f.name in told}
+        if kind is Spoken:
+            fields["samples"] = np.zeros(told["samples"], np.float32)
+        if kind is TurnEnded:
+            fields["timing"] = Timing(**{f.name: told["timing"].get(f.name) for f in dataclasses.fields(Timing)})
+        event: Event = kind(**fields)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"this is no event ({error}): {told}") from None
+    return event
+
+
+def _name(kind: type) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower()
+
+
+KINDS = {_name(kind): kind for kind in get_args(Event)}

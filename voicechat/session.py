@@ -124,6 +124,11 @@ class Session:
         """Seconds of what is being said, or was received since the last `commit`."""
         return self._ears.clip.length / RATE if self._ears.clip else 0.0
 
+    @property
+    def answer_text(self) -> str:
+        """What has been sent of the newest answer."""
+        return self._playback.sent_text
+
     async def commit(self) -> None:
         """Whoever speaks has finished. By hand it joins the conversation, and nothing is answered yet."""
         if self.policy.detects:
@@ -334,6 +339,7 @@ class Session:
         if not playback.sent_s and playback is self._playback:
             await self._take(Input.ANSWER_OVER)
         heard = await self.transcripts.of(turn.number, self.conversation.some(question))
+        self.conversation.shed(KEPT_S, self.transcripts.known)
         if turn.clock.passed("done_ms"):
             self._tell(TurnEnded(turn.number, heard, turn.text, turn.clock.timing()))
 
@@ -372,3 +378,4 @@ class Session:
 
 
 REMEMBERED = 50  # answers whose words can still be cut
+KEPT_S = 900.0  # of sound; what a model can attend to is less

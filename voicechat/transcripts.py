@@ -33,6 +33,15 @@ class Transcripts:
         if message.clips and not message.text and self.wanted and message.id not in self._tasks:
             self._tasks[message.id] = asyncio.create_task(self._write(turn, message))
 
+    def known(self, id: str) -> str:
+        """The words of a message that has been written down; "" before."""
+        task = self._tasks.get(id)
+        return task.result() if task and task.done() and not task.cancelled() else ""
+
+    @property
+    def busy(self) -> bool:
+        return not all(task.done() for task in self._tasks.values())
+
     async def close(self) -> None:
         for task in self._tasks.values():
             task.cancel()

@@ -15,6 +15,7 @@ from voicechat.errors import VoiceChatError
 REALTIME = "realtime"  # the sub-protocol that browsers offer, and that is chosen
 TOKEN_PROTOCOL = "openai-insecure-api-key."  # and the one that carries their token
 AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
+LOCAL = ("localhost", "[::1]")
 USUAL_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]  # scheme, host, port
@@ -57,10 +58,21 @@ class Seat:
 
 
 class Admission:
-    """`origins` are pages elsewhere that may connect, e.g. https://example.org; without a `token` everybody may."""
+    """`origins` are pages elsewhere that may connect, e.g. https://example.org; without a `token` everybody may.
 
-    def __init__(self, seats: int, per_address: int, origins: Collection[str] = (), token: str | None = None) -> None:
-        self.seats, self.per_address, self.token = seats, per_address, token
+    A server that only this machine reaches (`local`) has no other names: a page that claims to be its own under
+    another one has been sent here by a rebound DNS name.
+    """
+
+    def __init__(
+        self,
+        seats: int,
+        per_address: int,
+        origins: Collection[str] = (),
+        token: str | None = None,
+        local: bool = False,
+    ) -> None:
+        self.seats, self.per_address, self.token, self.local = seats, per_address, token, local
         self._origins = {origin_of(origin) for origin in origins} - {None}
         self._taken: Counter[str] = Counter()  # seats by address
 
@@ -79,7 +91,8 @@ class Admission:
         page = origin_of(origin)
         if page is None:
             return False
-        return page in self._origins or page in _own(host, secure)
+        own = page in _own(host, secure) and (not self.local or page[1] in LOCAL or page[1].startswith("127."))
+        return own or page in self._origins
 
     def check_token(self, authorization: str | None, subprotocols: Sequence[str]) -> bool:
         """Whether the header Authorization, or a sub-protocol, carries the token. In constant time."""

@@ -18,7 +18,7 @@ from voicechat.chat import VoiceChat
 from web.admission import Admission
 from web.connection import Limits, admit
 from web.metrics import Metrics
-from web.options import Options
+from web.options import Options, is_loopback
 
 STATIC = Path(__file__).parent / "static"
 MAX_FRAME = 24 * 2**20  # bytes; the sound in one is limited further
@@ -45,7 +45,8 @@ POLICY = "; ".join(
 def application(chats: dict[str, VoiceChat], options: Options) -> FastAPI:
     """Everything behind one port. `chats` are the models by name, the first being the default."""
     metrics, leaving = Metrics(), asyncio.Event()
-    admission = Admission(options.seats, options.per_address, options.origins, options.token)
+    local = is_loopback(options.host)
+    admission = Admission(options.seats, options.per_address, options.origins, options.token, local)
     limits = Limits(options.max_session_min * 60, options.idle_min * 60)
 
     @asynccontextmanager

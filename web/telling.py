@@ -235,7 +235,10 @@ class Telling:
         response, self.response = self.response, None
         if response is None:
             return
-        response.end(self._outbox.sent_text if response.aloud else response.text, status, details, usage)
+        text = self._outbox.sent_text if response.aloud else response.text
+        if self._leaving and status == "completed" and text != self.session.answer_text:
+            status, details = "cancelled", {"type": "cancelled"}
+        response.end(text, status, details, usage)
         if response.conversation_id is not None and response.item_id in self._items:
             item = self._items.find(response.item_id, "retrieve")
             item["content"], item["status"] = response.content, "completed" if status == "completed" else "incomplete"

@@ -67,7 +67,7 @@ class Watch(BaseObserver):
             case ErrorFrame() as frame:
                 seen.errors.append(frame.error)
             case InterruptionFrame():
-                seen.cancelled += seen.answering
+                seen.cancelled += bool(seen.answers)
             case frame if data.source is self.service:
                 match frame:
                     case LLMFullResponseStartFrame() if not seen.answering:  # it comes twice
@@ -83,17 +83,28 @@ class Watch(BaseObserver):
 
 
 class PipecatClient:
-    def __init__(self, worker: PipelineWorker, context: LLMContext) -> None:
+    def __init__(self, worker: PipelineWorker, context: LLMContext, seen: Seen) -> None:
         self.worker = worker
         self.context = context
+        self.seen = seen
+
+    async def greeted(self) -> None:
+        """pipecat asks for a response with its first context, whatever that holds: applications let it greet."""
+        if not self.history():
+            await self.type("hello")
+            await until(lambda: len(self.history()) == 2, "the greeting, in pipecat's context")
+            self.seen.answers.clear()
 
     async def hear(self, pcm: bytes) -> None:
+        await self.greeted()
         await self.worker.queue_frame(InputAudioRawFrame(pcm, RATE, 1))
 
     async def type(self, text: str) -> None:
+        """Only as the first thing: what is typed later, pipecat keeps to itself."""
         await self.worker.queue_frame(LLMMessagesAppendFrame([{"role": "user", "content": text}], run_llm=True))
 
     async def press(self) -> None:
+        await self.greeted()
         await self.worker.queue_frames([InterruptionFrame(), UserStartedSpeakingFrame()])
 
     async def release(self) -> None:
@@ -142,15 +153,13 @@ async def connect(url: str, seen: Seen, turns: bool = True, tool: bool = False) 
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     logger.remove()
-    logger.add(lambda message: seen.errors.append(f"log: {message}".strip()), level="WARNING")
+    logger.add(lambda message: seen.errors.append(f"log: {message}".strip()), level="ERROR")
     async with beside(runner.run()):
         await started.wait()
-        client = PipecatClient(worker, context)
-        await client.type("hello")  # pipecat asks for a response with its first context, so applications greet
-        await until(lambda: len(client.history()) == 2, "the greeting, in pipecat's context")
-        seen.answers.clear()
-        yield client
-        await worker.cancel()
+        try:
+            yield PipecatClient(worker, context, seen)
+        finally:
+            await worker.cancel()
 
 
 if __name__ == "__main__":

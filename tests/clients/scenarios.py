@@ -106,7 +106,7 @@ class Microphone:
         due = time.monotonic()
         while True:
             await self.client.hear(self.waiting.popleft() if self.waiting else self.quiet)
-            due += CHUNK_S
+            due = max(due + CHUNK_S, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
 
 
@@ -222,7 +222,9 @@ async def push_to_interrupt(talk: Conversation) -> None:
             for piece in pieces(question):
                 await client.hear(piece)
             await client.release()
-            await until(lambda n=count: len(seen.answers) == n and seen.answers[-1].listened_s > LISTENED_S, "an answer")
+            await until(
+                lambda n=count: len(seen.answers) == n and seen.answers[-1].listened_s > LISTENED_S, "an answer"
+            )
         await talk.answered(client, 2)
         await talk.understood(client)
         await talk.cut(client)

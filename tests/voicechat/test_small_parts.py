@@ -79,6 +79,18 @@ def test_messages_are_put_behind_others_and_removed():
         talk.add(Message("user", "four"), after=second.id)
 
 
+def test_old_sound_is_let_go_and_its_words_are_kept():
+    talk = Conversation()
+    for number in range(5):
+        talk.add(Message("user", "", (Clip(np.zeros(16_000, np.float32)),), id=f"q{number}"))
+        talk.add(Message("assistant", "yes"))
+    talk.shed(2.5, lambda id: {"q0": "one", "q1": "two"}.get(id, ""))
+    assert [(m.id, m.text) for m in talk.messages if m.role == "user" and not m.clips] == [
+        ("q0", "one"), ("q1", "two"), ("q2", ""),
+    ]  # fmt: skip
+    assert sum(len(m.clips) for m in talk.messages) == 2
+
+
 def test_playback_by_the_clock_and_by_report():
     playback = Playback()
     assert playback.heard_s(9.0) == 0

@@ -164,3 +164,12 @@ def test_seats_never_leak(seats, per_address, steps):
 
 def test_origins_are_compared_by_their_parts():
     assert origin_of("HTTPS://Example.org") == origin_of("https://example.org:443") == ("https", "example.org", 443)
+
+
+def test_a_rebound_name_is_not_this_machines_own():
+    door = Admission(1, 1, local=True)
+    assert door.check_origin("http://localhost:7860", "localhost:7860", False)
+    assert door.check_origin("http://127.0.0.1:7860", "127.0.0.1:7860", False)
+    assert door.check_origin("http://[::1]:7860", "[::1]:7860", False)
+    assert not door.check_origin("http://evil.example:7860", "evil.example:7860", False)
+    assert Admission(1, 1).check_origin("http://box.lan:7860", "box.lan:7860", False)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from voicechat.events import Event, Failed, Interrupted, TextDelta, TurnEnded, TurnStarted
-from voicechat.terminal.options import complain
+from voicechat.terminal.options import complain, printable
 from voicechat.timing import Timing
 from voicechat.turntaking import State
 
@@ -21,6 +21,7 @@ STATES = {
     State.HEARING: ("hearing you", "cyan"),
     State.THINKING: ("thinking", "yellow"),
     State.SPEAKING: ("speaking", "magenta"),
+    State.OVERLAP: ("hearing you", "cyan"),
 }
 METER = 24  # characters
 METER_DB = (-60.0, -6.0)  # dBFS: empty, full
@@ -52,11 +53,6 @@ def _latencies(timing: Timing) -> str:
         ("done", marks["done_ms"]),
     ]
     return ", ".join(f"{name} {ms:.0f} ms" for name, ms in parts if ms is not None)
-
-
-def printable(text: str) -> str:
-    """One line, without the characters that steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 class Plain:

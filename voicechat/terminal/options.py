@@ -27,9 +27,9 @@ Recorded = tuple[Path, AudioChunk]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    model: str
-    device: str
-    voice: str
+    model: str | None
+    device: str | None
+    voice: str | None
     think: bool
     greedy: bool
     seed: int | None
@@ -46,6 +46,8 @@ class Options:
     loudspeaker: str | None
     latency: int
     server: str | None
+    token: str | None
+    certificate: Path | None
 
     @property
     def talks(self) -> bool:
@@ -58,9 +60,10 @@ class Options:
         return self.output is None and not self.fast
 
     def config(self) -> Config:
+        given = {"model": self.model, "device": self.device, "voice": self.voice}
         return Config.of(
-            model=self.model, device=self.device, voice=self.voice, instructions=self.instructions,
-            think=self.think, greedy=self.greedy, seed=self.seed,
+            **{name: value for name, value in given.items() if value is not None},
+            instructions=self.instructions, think=self.think, greedy=self.greedy, seed=self.seed,
         )  # fmt: skip
 
 
@@ -76,8 +79,7 @@ def parse(arguments: list[str]) -> Options:
     if unknown:
         raise ConfigError(_unknown(unknown[0], parser))
     options = Options(**vars(known))
-    if options.server is not None:
-        raise ConfigError("this version has no server to connect to: leave out --server, and it runs here")
+    _check_place(options)
     if options.list_voices or options.list_devices:
         return options
     if not all(text.strip() for text in options.text):
@@ -104,10 +106,10 @@ def _parser() -> Parser:
     )
     who = parser.add_argument_group("who answers")
     who.add_argument(
-        "--model", metavar="M", default="auto", help="auto, mini, a model directory, or a hub id on this disk"
+        "--model", metavar="M", help="auto, mini, a model directory, or a hub id on this disk (default: auto)"
     )
-    who.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default: auto)")
-    who.add_argument("--voice", metavar="V", default=DEFAULT_VOICE, help=f"how it sounds (default: {DEFAULT_VOICE})")
+    who.add_argument("--device", choices=DEVICES, help="where the model runs (default: auto)")
+    who.add_argument("--voice", metavar="V", help=f"how it sounds (default: {DEFAULT_VOICE})")
     who.add_argument("--instructions", metavar="TEXT", default="", help="what the model is told first")
     who.add_argument("--think", action="store_true", help="reason in text before answering, where the model can")
     who.add_argument("--greedy", action="store_true", help="the likeliest word always")
@@ -129,8 +131,28 @@ def _parser() -> Parser:
                        help="of the loudspeaker: more where the sound stutters (default: 100)")  # fmt: skip
     sound.add_argument("--list-devices", action="store_true", help="what there is to listen and to play with")
     sound.add_argument("--list-voices", action="store_true", help="the names that --voice takes")
-    parser.add_argument("--server", metavar="ws://...", help="be a client of a running server (not in this version)")
+    server = parser.add_argument_group("a server that answers, in the place of this machine")
+    server.add_argument("--server", metavar="ws://HOST:PORT", help="talk to a running `python -m web`")
+    server.add_argument("--token", metavar="T",
+                        help="what the server wants to be shown (better: the environment variable VOICECHAT_TOKEN, "
+                             "which other users of this machine cannot see)")  # fmt: skip
+    server.add_argument("--certificate", metavar="F.pem", type=Path,
+                        help="the certificate that a server with --tls has made for itself")  # fmt: skip
     return parser
+
+
+def _check_place(options: Options) -> None:
+    """What is set here, and what where the model runs."""
+    if options.server is None:
+        for name, value in (("--token", options.token), ("--certificate", options.certificate)):
+            if value is not None:
+                raise ConfigError(f"{name} is for a server: add --server ws://HOST:PORT, or leave out {name}")
+        return
+    for name in ("device", "greedy", "seed", "think"):
+        if getattr(options, name) not in (None, False):
+            raise ConfigError(
+                f"--{name} is set where the model runs, and with --server that is the server: leave it out"
+            )
 
 
 def _unknown(word: str, parser: Parser) -> str:
@@ -175,7 +197,12 @@ def debugging() -> bool:
     return os.environ.get("VOICECHAT_DEBUG", "0") not in ("", "0")
 
 
+def printable(text: str) -> str:
+    """One line, without the characters that steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def complain(message: str) -> None:
     """One line on stderr."""
     if sys.stderr is not None:
-        print("run_local.py:", " ".join(message.split()), file=sys.stderr)
+        print("run_local.py:", printable(" ".join(message.split())), file=sys.stderr)

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from streaming.audio import RATE, AudioChunk, Resampler, chunks
 from voicechat.conversation import Clip
-from voicechat.session import Session
+from voicechat.events import Event
 from voicechat.terminal.options import Recorded, complain
 from voicechat.turntaking import State
 
 BLOCK_S = 0.02
 QUIET_S = 0.8  # after a recording: longer than the pause that ends a turn
+
+
+class Talk(Protocol):
+    """A conversation, be it held here (`voicechat.session.Session`) or by a server (`RemoteSession`)."""
+
+    turn: int
+    state: State
+
+    def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]: ...
+
+    async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None: ...
+
+    def attach(self, clips: Sequence[Clip]) -> None: ...
+
+    async def played(self, turn: int, seconds: float) -> None: ...
+
+    async def idle(self) -> None: ...
 
 
 def as_clip(path: Path, audio: AudioChunk) -> Clip:
@@ -27,7 +45,7 @@ def as_clip(path: Path, audio: AudioChunk) -> Clip:
 
 
 async def turns(
-    session: Session,
+    session: Talk,
     typed: Sequence[str],
     spoken: Sequence[Recorded],
     clips: Sequence[Clip],
@@ -66,7 +84,12 @@ class _Pace:
         self.fast = fast
         self._due = 0.0
 
-    async def wait(self, session: Session) -> None:
+    def lasts(self, state: State) -> bool:
+        """Whether silence is to follow while the conversation is in this state."""
+        hearing = state in (State.HEARING, State.OVERLAP)
+        return hearing if self.fast else state is not State.LISTENING
+
+    async def wait(self, session: Talk) -> None:
         if not self.fast:
             now = asyncio.get_running_loop().time()
             self._due = max(self._due + BLOCK_S, now - BLOCK_S)
@@ -76,16 +99,16 @@ class _Pace:
             await asyncio.sleep(0)
 
 
-async def _until_played(session: Session, rate: int, pace: _Pace) -> AsyncGenerator[AudioChunk, None]:
+async def _until_played(session: Talk, rate: int, pace: _Pace) -> AsyncGenerator[AudioChunk, None]:
     """Silence, until the turn is over and its answer has been played. Fast, no time passes for playing."""
     quiet = AudioChunk(np.zeros(round(BLOCK_S * rate), np.float32), rate)
     for block in count():
-        waiting = (State.HEARING,) if pace.fast else (State.HEARING, State.THINKING, State.SPEAKING)
         enough = session.state is not State.LISTENING or block * BLOCK_S >= QUIET_S
-        if enough and session.state not in waiting:
-            break
+        if enough and not pace.lasts(session.state):
+            await session.idle()  # a server may not have told yet what it made of the sound
+            if not pace.lasts(session.state):
+                break
         await pace.wait(session)
         yield quiet
     if pace.fast:
-        await session.idle()
         await session.played(session.turn, math.inf)

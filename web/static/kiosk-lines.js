@@ -2,7 +2,7 @@
 
 export const LINES = {
   en: {
-    invite: { voice: "Ask me something.", touch: "Ask me something.", push: "Ask me something." },
+    invite: "Ask me something.",
     how: { voice: "Just speak. I am listening.", touch: "Touch the screen, then speak.", push: "Hold the button while you speak." },
     try: "For example:",
     examples: ["What is seven times eight?", "Who are you?", "Tell me a joke.", "Can you repeat five, five, one, two?", "Is my voice sent anywhere?"],
@@ -16,7 +16,6 @@ export const LINES = {
     waiting: "Hold the button to ask more",
     hearing: "I hear you",
     thinking: "Let me think",
-    speaking: "",
     again: "I did not catch that. Please say it again.",
     back: "One moment, I will be right back.",
     sorry: "I am sorry, I lost my thread. Please ask me again.",
@@ -24,7 +23,7 @@ export const LINES = {
     begin: "Touch the screen to begin.",
   },
   de: {
-    invite: { voice: "Frag mich etwas.", touch: "Frag mich etwas.", push: "Frag mich etwas." },
+    invite: "Frag mich etwas.",
     how: { voice: "Sprich einfach, ich höre zu.", touch: "Berühre den Bildschirm, dann sprich.", push: "Halte den Knopf, während du sprichst." },
     try: "Zum Beispiel:",
     examples: ["Wie viel ist sieben mal acht?", "Wer bist du?", "Erzähl mir einen Witz."],
@@ -38,7 +37,6 @@ export const LINES = {
     waiting: "Halte den Knopf, um weiterzufragen",
     hearing: "Ich höre dich",
     thinking: "Ich denke nach",
-    speaking: "",
     again: "Das habe ich nicht verstanden. Bitte sag es noch einmal.",
     back: "Einen Moment, ich bin gleich wieder da.",
     sorry: "Entschuldigung, ich habe den Faden verloren. Bitte frag noch einmal.",
@@ -46,7 +44,7 @@ export const LINES = {
     begin: "Berühre den Bildschirm, um zu beginnen.",
   },
   fr: {
-    invite: { voice: "Posez-moi une question.", touch: "Posez-moi une question.", push: "Posez-moi une question." },
+    invite: "Posez-moi une question.",
     how: { voice: "Parlez, je vous écoute.", touch: "Touchez l’écran, puis parlez.", push: "Maintenez le bouton pendant que vous parlez." },
     try: "Par exemple :",
     examples: ["Combien font sept fois huit ?", "Qui êtes-vous ?", "Racontez-moi une blague."],
@@ -60,7 +58,6 @@ export const LINES = {
     waiting: "Maintenez le bouton pour continuer",
     hearing: "Je vous entends",
     thinking: "Je réfléchis",
-    speaking: "",
     again: "Je n’ai pas compris. Répétez, s’il vous plaît.",
     back: "Un instant, je reviens tout de suite.",
     sorry: "Pardon, j’ai perdu le fil. Reposez-moi votre question.",

@@ -21,7 +21,8 @@ export class Transcript {
     if (removed) return this.#remove(id);
     const line = this.#line(id, role, role === "user" ? "You" : "Answer");
     const said = line.querySelector(".said");
-    said.textContent = text || (final && role === "user" ? "(not understood as words)" : "");
+    const wordless = final && role === "user" && !line.querySelector(".clip");
+    said.textContent = text || (wordless ? "(not understood as words)" : "");
     line.classList.toggle("pending", !final && !text);
     line.querySelector(".unheard").textContent = unheard;
     line.querySelector(".cut").textContent = interrupted ? "interrupted" : "";
@@ -39,10 +40,10 @@ export class Transcript {
     this.#follow();
   }
 
-  /** A card in the place of the words. */
+  /** A card above the words, which come when the clip has been listened to. */
   clip(id, card) {
     const line = this.#line(id, "user", "You");
-    line.querySelector(".text").replaceWith(card);
+    line.querySelector(".text").before(card);
     this.#follow();
   }
 

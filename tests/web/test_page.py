@@ -1,0 +1,261 @@
+"""The page in a real browser, against a real server, with a microphone that plays a recording."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(not os.access(CHROMIUM, os.X_OK), reason="no chromium: apt-get install chromium")
+
+RATE = 16_000
+SAID_AT_S = (1.0, 5.2)  # when the microphone's two questions begin
+NAMED = {"button", "textbox", "combobox", "slider", "link", "spinbutton", "checkbox"}
+
+
+def speech():
+    """tests/speech.py, which stands beside this folder."""
+    spec = importlib.util.spec_from_file_location("speech_for_page", Path(__file__).parents[1] / "speech.py")
+    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def microphone(tmp_path_factory) -> Path:
+    """A question whose answer is long, and a second one while it is being answered; then quiet."""
+    sound = (np.random.default_rng(0).standard_normal(RATE * 30) * 1e-4).astype(np.float32)
+    for at_s in SAID_AT_S:
+        said = 0.5 * speech().say("what can you hear", "slt")
+        sound[int(at_s * RATE) :][: len(said)] += said
+    path = tmp_path_factory.mktemp("microphone") / "said.wav"
+    soundfile.write(path, sound, RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(microphone):
+    with playwright.sync_playwright() as starter:
+        started = starter.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={microphone}%noloop",
+                "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
+            ],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open the page; afterwards nothing may have gone wrong in it, nor have come from elsewhere."""
+    contexts, complaints, fetched = [], [], []
+
+    def open_(url: str):
+        context = browser.new_context(permissions=["microphone"], viewport={"width": 1280, "height": 800})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: fetched.append((url, request.url)))
+        page.on("websocket", lambda socket: fetched.append((url, socket.url.replace("ws", "http", 1))))
+        page.goto(url)
+        page.wait_for_function("window.voicechat")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [f for url, f in fetched if not f.startswith((url, "data:", f"blob:{url}"))] == []
+
+
+def wait_for_state(page, *states: str, timeout: float = 8_000) -> None:
+    page.wait_for_function("(states) => states.includes(voicechat.conversation.state)", arg=states, timeout=timeout)
+
+
+def captions(page) -> list[str]:
+    return [" ".join(line.split()) for line in page.locator("#log .said").all_inner_texts()]
+
+
+def heard(page) -> tuple[np.ndarray, float]:
+    """What sounded in the last minute at 24 kHz, and the page's clock at its last sample, in ms."""
+    sound = page.evaluate(
+        """() => { const { samples, end } = voicechat.heard;
+             return [Array.from(samples, (s) => Math.round(s * 1e4)), end]; }"""
+    )
+    return np.array(sound[0]) / 1e4, sound[1]
+
+
+def test_a_spoken_turn_is_answered_and_an_interruption_is_silence_at_once(server, visit):
+    page = visit(server.url)
+    page.evaluate(
+        """() => { window.moments = [];
+             voicechat.conversation.addEventListener("state", ({ detail }) =>
+               window.moments.push([detail.state, performance.now()])); }"""
+    )
+    page.click("#start")
+    wait_for_state(page, "speaking")
+    page.wait_for_function("window.moments.filter(([state]) => state === 'hearing').length === 2", timeout=8_000)
+    page.wait_for_timeout(400)
+    samples, end = heard(page)
+    clock = end - (len(samples) - 1 - np.arange(len(samples))) / 24
+    interrupted = page.evaluate("window.moments.filter(([state]) => state === 'hearing')[1][1]")
+    loud = clock[np.abs(samples) > 0.01]
+    assert np.any(loud > interrupted - 500), "the answer was to be interrupted while it sounded"
+    assert np.all(loud[loud < interrupted + 1500] < interrupted + 200)
+    line = page.locator("#log .assistant").first
+    assert line.locator(".cut").inner_text() == "interrupted"
+    assert line.locator(".said").inner_text() and line.locator(".unheard").inner_text()
+    latency = line.locator(".ms").inner_text()
+    assert 300 < int(latency.removesuffix(" ms")) < 4000
+    wait_for_state(page, "speaking")  # the second question is answered too
+    assert "hear" in captions(page)[0]
+
+    files = {}
+    for button, ending in (("#save-sound", "wav"), ("#save-text", "json")):
+        with page.expect_download() as download:
+            page.click(button)
+        assert download.value.suggested_filename.endswith(ending)
+        files[ending] = download.value.path()
+    sound, rate = soundfile.read(files["wav"])
+    assert rate == 24_000 and sound.shape[1] == 2
+    assert np.abs(sound).max(axis=0).min() > 0.05, "both sides are to be heard"
+    told = json.loads(files["json"].read_text())
+    first, answer = told["transcript"][:2]
+    assert (first["role"], answer["role"], answer["interrupted"]) == ("user", "assistant", True)
+    start, stop = (round(t * rate) for t in (first["start_s"], first["end_s"]))
+    assert np.abs(sound[start:stop, 0]).max() > 0.05, "the times are those of the recording"
+    assert told["turns"][0]["timing"]["first_audio_ms"] > 0
+
+
+def test_typing_interrupting_by_a_key_and_asking_about_a_clip(server, visit, tmp_path):
+    page = visit(server.url)
+    page.fill("#text", "what can you hear")
+    page.press("#text", "Enter")
+    wait_for_state(page, "speaking")
+    assert page.inner_text("#start") == "Turn on the microphone"
+    page.wait_for_function("document.querySelector('#log .assistant .said').innerText.length > 8")
+    page.keyboard.press("Escape")
+    page.wait_for_function("document.querySelector('#log .assistant .cut').innerText === 'interrupted'")
+    wait_for_state(page, "listening")
+
+    soundfile.write(tmp_path / "question.wav", 0.5 * speech().say("what is seven times eight", "slt"), RATE)
+    page.set_input_files("#file", tmp_path / "question.wav")
+    page.wait_for_selector("#log .clip")
+    assert page.locator("#log .clip .name").inner_text() == "question.wav"
+    page.fill("#text", "what is two plus two")
+    page.press("#text", "Enter")
+    page.wait_for_function("document.querySelectorAll('#log .assistant').length === 2")
+    wait_for_state(page, "listening")
+    assert captions(page)[-1]
+    page.click("#afresh")
+    page.click("#afresh")
+    page.wait_for_function("!document.querySelector('#log').children.length")
+    wait_for_state(page, "listening")
+
+
+def test_what_is_not_sound_is_refused_with_an_instruction(server, visit, tmp_path):
+    page = visit(server.url)
+    (tmp_path / "notes.wav").write_text("no sound at all")
+    page.set_input_files("#file", tmp_path / "notes.wav")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "notes.wav could not be read as sound. Attach a WAV" in " ".join(page.inner_text("#problem").split())
+
+
+def test_a_dropped_connection_comes_back_with_the_conversation(server, visit):
+    page = visit(server.url)
+    sent = []
+    sockets = []
+
+    def pass_on(socket):
+        above = socket.connect_to_server()
+        sockets.append(socket)
+        socket.on_message(lambda message: (sent.append(json.loads(message)), above.send(message)))
+        above.on_message(socket.send)
+
+    page.route_web_socket("**/v1/realtime*", pass_on)
+    page.reload()
+    page.wait_for_function("window.voicechat")
+    page.fill("#text", "who are you")
+    page.press("#text", "Enter")
+    wait_for_state(page, "speaking")
+    wait_for_state(page, "listening", timeout=15_000)
+    before = captions(page)
+    sent.clear()
+    sockets[-1].close(code=1012)
+    wait_for_state(page, "reconnecting")
+    wait_for_state(page, "listening")
+    replayed = [event["item"]["content"][0] for event in sent if event["type"] == "conversation.item.create"]
+    assert [part["type"] for part in replayed] == ["input_text", "output_text"]
+    assert [part["text"].strip() for part in replayed] == before
+    assert not any(event["type"] == "response.create" for event in sent), "nothing is left to be answered"
+    assert captions(page) == before
+    page.fill("#text", "what is two plus three")
+    page.press("#text", "Enter")
+    wait_for_state(page, "speaking")
+
+
+def test_push_to_talk_by_the_space_bar(server, visit):
+    page = visit(server.url)
+    page.click("#push")
+    page.click("#start")
+    wait_for_state(page, "listening")
+    page.wait_for_selector("#talk:not([hidden])")
+    page.locator("body").click(position={"x": 5, "y": 400})
+    page.keyboard.down("Space")
+    wait_for_state(page, "hearing")
+    page.wait_for_timeout(3000)
+    page.keyboard.up("Space")
+    wait_for_state(page, "speaking")
+    page.wait_for_function("document.querySelector('#log .user .said')?.innerText.includes('hear')")
+
+
+def test_every_control_has_a_name(server, visit):
+    page = visit(server.url)
+    page.click("#vc-settings > button")
+    page.wait_for_selector("#vc-settings textarea")
+    tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    controls = [n for n in tree if not n["ignored"] and n["role"]["value"] in NAMED]
+    names = [node.get("name", {}).get("value", "") for node in controls]
+    assert len(names) > 14 and all(names), names
+    assert {"Start talking", "Voice", "Type instead of speaking", "Send"} <= set(names)
+
+
+def test_a_token_is_asked_for_and_a_full_server_says_so(serve, visit):
+    url = serve("--model", "echo", "--voice", "tone", "--token", "sesame", "--seats", "1").url
+    page = visit(url)
+    page.click("#start")
+    for token in ("wrong", "sesame"):
+        page.wait_for_selector("#token-form:not([hidden])")
+        page.fill("#token", token)
+        page.press("#token", "Enter")
+    wait_for_state(page, "listening")
+    assert page.is_hidden("#problem")
+    other = visit(url)
+    other.evaluate("localStorage.setItem('voicechat.token', 'sesame')")
+    other.reload()
+    other.wait_for_function("window.voicechat")
+    other.click("#start")
+    other.wait_for_function("document.querySelector('#problem-message').innerText.includes('full')")
+
+
+def test_plain_http_from_elsewhere_is_told_that_it_is_the_address(server, visit):
+    page = visit(f"http://elsewhere.test:{server.port}")
+    page.click("#start")
+    page.wait_for_selector("#problem:not([hidden])")
+    told = page.inner_text("#problem")
+    assert "http://" in told and "It is the address" in told and "--tls" in told and "localhost" in told

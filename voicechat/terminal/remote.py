@@ -1,0 +1,299 @@
+"""A conversation that a server holds, with the surface of one that is held here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from streaming.audio import RATE, AudioChunk, AudioError
+from voicechat.conversation import Clip, new_id
+from voicechat.errors import VoiceChatError
+from voicechat.events import (
+    Answered,
+    Asked,
+    Event,
+    Failed,
+    Heard,
+    Interrupted,
+    Spoken,
+    TurnEnded,
+    TurnStarted,
+    Withdrawn,
+    from_json,
+)
+from voicechat.playback import Playback
+from voicechat.terminal import wire
+from voicechat.terminal.server import Server
+from voicechat.turntaking import State
+
+PACED_S, FAST_S = 0.02, 0.5  # of sound in one event
+WINDOW_S = 5.0  # of sound that may be on its way when nothing else sets the pace
+REPORT_S = 0.1  # between two reports of what has been played
+STATES = {state.name.lower(): state for state in State}
+CROSSED = (  # two things that happened at the same time, here and there
+    "response_cancel_not_active", "item_truncate_invalid_item_id", "input_audio_buffer_commit_empty",
+)  # fmt: skip
+FAREWELLS = ("server_stopping", "session_expired", "session_idle")  # the server closes, and says why
+
+
+class ConnectionLost(VoiceChatError):
+    """In mid-conversation; the server forgets what was said."""
+
+
+class RemoteSession:
+    """One conversation over the Realtime protocol. Everything runs on the event loop.
+
+    `fast`: sound comes as quickly as it is taken, not in real time.
+    """
+
+    def __init__(self, server: Server, fast: bool = False) -> None:
+        self.turn = 0
+        self.state = State.LISTENING
+        self.events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._server, self._fast = server, fast
+        self._outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._upload = wire.Upload(FAST_S if fast else PACED_S)
+        self._under_way_s = 0.0  # of sound, sent since the newest confirmation was asked for
+        self._confirmations: deque[asyncio.Future[None]] = deque()
+        self._playback = Playback()  # of the newest answer
+        self._playback.complete = True
+        self._words = ""  # that end in the sound that comes next
+        self._answering = False  # the newest turn has not ended
+        self._held: list[Event] = []  # of its end, until all of its sound is here
+        self._changed = asyncio.Event()
+        self._reported = (0, monotonic())  # ms of the answer, when
+        self._farewell = ""
+
+    # ---- what goes out ------------------------------------------------------------------------
+
+    async def hear(self, chunk: AudioChunk) -> None:
+        """Take in what the microphone delivers, in pieces of any length and rate."""
+        try:
+            self._send_sound(self._upload.push(chunk))
+        except AudioError as error:
+            self.events.put_nowait(Failed(str(error)))
+        if self._fast and self._under_way_s >= WINDOW_S:
+            before = self._confirmations[-1] if self._confirmations else None
+            self._ask_confirmation()
+            if before is not None:
+                await before
+
+    async def end_of_sound(self) -> None:
+        """The microphone has been closed: what was being said is the turn."""
+        self._send_sound(self._upload.flush())
+        await self._taken_in()
+        if self.state in (State.HEARING, State.OVERLAP):
+            self._send("input_audio_buffer.commit")
+
+    async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
+        """A typed turn, or clips to talk about, or both."""
+        self._stop()
+        if self.state in (State.HEARING, State.OVERLAP):
+            self._send("input_audio_buffer.clear")
+        self.attach(clips)
+        id = new_id()
+        if text:
+            self._send_item({"type": "input_text", "text": text}, id)
+        self.events.put_nowait(Asked(id, text, sum(clip.length for clip in clips) / RATE))
+        self._send("response.create")
+        await self._taken_in()
+
+    def attach(self, clips: Sequence[Clip]) -> None:
+        """Clips that go with the next turn."""
+        for clip in clips:
+            self._send_item({"type": "input_audio", "audio": wire.encoded_clip(clip)}, new_id())
+
+    async def played(self, turn: int, seconds: float) -> None:
+        """So many seconds of this turn's answer have come out of the loudspeaker."""
+        playback = self._playback
+        if turn != playback.turn or not turn:
+            return
+        playback.report(min(seconds, playback.sent_s))
+        heard_ms, (told_ms, told_at) = self._heard_ms, self._reported
+        if heard_ms != told_ms and (playback.over(0.0) or monotonic() - told_at >= REPORT_S):
+            self._reported = (heard_ms, monotonic())
+            # What was resampled on the way may be a sample shorter than the server has it: 1 ms makes up for it.
+            self._send("voicechat.played", item_id=playback.id, audio_ms=heard_ms + 1)
+
+    # ---- from outside -------------------------------------------------------------------------
+
+    async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
+        """Every event of the conversation, until the microphone has ended and the last turn is answered.
+
+        Raises ConfigError where the conversation cannot begin, ConnectionLost where it is cut off.
+        """
+        connection = await self._server.open()
+        listening = asyncio.create_task(self._listen(microphone))
+        reading = asyncio.create_task(self._read(connection))
+        writing = asyncio.create_task(self._write(connection))
+        for task in (listening, reading):
+            task.add_done_callback(lambda _: self.events.put_nowait(None))
+        try:
+            while (event := await self.events.get()) is not None:
+                yield event
+            await (listening if listening.done() else reading)
+        finally:
+            for task in (listening, reading, writing):
+                task.cancel()
+            await asyncio.gather(listening, reading, writing, return_exceptions=True)
+            await connection.close()
+
+    async def idle(self) -> None:
+        """Until the server has taken in all that was sent, and the turn that this began has been answered."""
+        await self._taken_in()
+        while self._answering or not self._playback.complete:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _listen(self, microphone: AsyncIterable[AudioChunk]) -> None:
+        async for chunk in microphone:
+            await self.hear(chunk)
+        await self.end_of_sound()
+        await self.idle()
+
+    async def _write(self, connection: ClientConnection) -> None:
+        with suppress(ConnectionClosed):  # whoever reads tells
+            while True:
+                await connection.send(json.dumps(await self._outgoing.get()))
+
+    async def _read(self, connection: ClientConnection) -> None:
+        try:
+            while True:
+                self._take(json.loads(await connection.recv()))
+        except ConnectionClosed:
+            where = self._server.where
+            if self._farewell:
+                raise ConnectionLost(f"{where}: {self._farewell}") from None
+            unfinished = self._answering or not self._playback.complete
+            lost = (
+                f"the answer to turn {self.turn} is not complete" if unfinished else f"{self.turn} turns were answered"
+            )
+            raise ConnectionLost(
+                f"the connection to {where} was lost: {lost}, and the server has forgotten what was said; "
+                "start again when it can be reached"
+            ) from None
+
+    # ---- to the server ------------------------------------------------------------------------
+
+    def _send(self, type: str, **fields: Any) -> None:
+        self._outgoing.put_nowait({"type": type, **fields})
+
+    def _send_sound(self, samples: np.ndarray) -> None:
+        if len(samples):
+            self._under_way_s += len(samples) / wire.RATE
+            self._send("input_audio_buffer.append", audio=wire.encoded(samples))
+
+    def _send_item(self, part: dict[str, str], id: str) -> None:
+        item = {"id": id, "type": "message", "role": "user", "content": [part]}
+        self._send("conversation.item.create", item=item)
+
+    def _ask_confirmation(self) -> None:
+        """An update that changes nothing: its answer follows all that came of what was sent before it."""
+        self._under_way_s = 0.0
+        self._confirmations.append(asyncio.get_running_loop().create_future())
+        self._send("session.update", session={"type": "realtime"})
+
+    async def _taken_in(self) -> None:
+        """Until `state` and `turn` are what the server made of all that was sent."""
+        self._send_sound(self._upload.take())
+        self._ask_confirmation()
+        await self._confirmations[-1]
+
+    @property
+    def _heard_ms(self) -> int:
+        return int(self._playback.heard_s(0.0) * 1000)
+
+    def _stop(self) -> None:
+        """No more of the answer, if it has not been played to its end."""
+        if not self._playback.complete:
+            self._send("response.cancel")
+        if not self._playback.over(0.0):
+            self._truncate()
+
+    def _truncate(self) -> None:
+        self._send(
+            "conversation.item.truncate", item_id=self._playback.id, content_index=0, audio_end_ms=self._heard_ms
+        )
+
+    # ---- from the server ----------------------------------------------------------------------
+
+    def _take(self, told: dict[str, Any]) -> None:
+        match told["type"]:
+            case "voicechat.event":
+                self.state = STATES.get(told["state"], self.state)
+                with suppress(ValueError):  # a change of the state alone, or an event of a newer server
+                    self._take_event(from_json(told["event"]))
+            case "response.output_audio_transcript.delta" if told["item_id"] == self._playback.id:
+                self._words += told["delta"]
+            case "response.output_audio.delta" if told["item_id"] == self._playback.id:
+                self._sound(wire.decoded(told["delta"]))
+            case "response.done" if self._playback.id in [item["id"] for item in told["response"]["output"]]:
+                self._complete()
+            case "session.updated":
+                if not (confirmed := self._confirmations.popleft()).done():
+                    confirmed.set_result(None)
+            case "error":
+                self._refused(told["error"])
+        self._changed.set()
+
+    def _take_event(self, event: Event) -> None:
+        match event:
+            case TurnStarted():
+                self._complete()
+                self.turn, self._answering = event.turn, True
+                self._playback = Playback(event.turn, event.answer)
+                self._playback.report(0.0)
+                self._reported = (0, monotonic())
+            case TurnEnded() | Failed() if event.turn == self.turn:
+                self._answering = False
+            case Interrupted() if event.turn == self.turn:
+                event = self._interrupted(event)
+            case Withdrawn() if event.turn == self.turn:
+                self._answering = False
+                self._complete()
+        ends = isinstance(event, Answered | Heard | TurnEnded | Failed) and event.turn == self.turn
+        if ends and not self._playback.complete:  # its sound comes more slowly than what is told about it
+            self._held.append(event)
+        else:
+            self.events.put_nowait(event)
+
+    def _interrupted(self, event: Interrupted) -> Interrupted:
+        """Nobody but us knows how much was heard."""
+        self._answering = False
+        self._complete()
+        self._truncate()
+        heard_s = self._heard_ms / 1000
+        return Interrupted(event.turn, heard_s, self._playback.text_until(heard_s))
+
+    def _sound(self, samples: np.ndarray) -> None:
+        if not self._playback.complete:
+            sound = Spoken(self.turn, samples, wire.RATE, self._words)
+            self._words = ""
+            self._playback.send(sound, 0.0)
+            self.events.put_nowait(sound)
+
+    def _complete(self) -> None:
+        """No more sound of this answer comes: tell what waited for that."""
+        if self._words:  # that no sound came for
+            self._sound(np.zeros(0, np.float32))
+        self._words = ""
+        self._playback.complete = True
+        for event in self._held:
+            self.events.put_nowait(event)
+        self._held.clear()
+
+    def _refused(self, error: dict[str, Any]) -> None:
+        code, message = error.get("code"), str(error.get("message"))
+        if code in FAREWELLS:
+            self._farewell = message
+        elif code not in CROSSED:
+            self.events.put_nowait(Failed(message))
