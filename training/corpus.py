@@ -18,12 +18,13 @@ import numpy as np
 import torch
 
 from streaming.mel import FRAME, log_mel
-from training.curriculum import Line, a_line
+from training.curriculum import Line, a_line, in_two_parts
 from training.sounds import a_sound, in_a_room
-from training.voices import training_voice
+from training.voices import RATE, Voice, training_voice
 
 SIZE = 1_000
-SKILLS = {"sums": 0.29, "digits": 0.29, "visitors": 0.24, "other": 0.18}
+SKILLS = {"sums": 0.22, "digits": 0.2, "visitors": 0.18, "other": 0.13, "unfinished": 0.22, "listening": 0.05}
+PAUSED = 0.3  # of the lines that can be: said with a pause to think
 SOUNDS = 400  # sounds without speech, for noise behind speech and for the "nothing" skill
 
 
@@ -38,13 +39,22 @@ def mel_of(samples: np.ndarray) -> torch.Tensor:
     return log_mel(torch.from_numpy(np.pad(samples, FRAME // 2))).T.half().contiguous()
 
 
+def said(line: Line, voice: Voice, rng: random.Random, paused: float = PAUSED) -> np.ndarray:
+    """The line as a voice says it; now and then with a pause in it."""
+    parts = in_two_parts(line, rng) if rng.random() < paused else None
+    if parts is None or line.skill in ("unfinished", "listening"):
+        return voice.say(line.said)
+    gap = np.zeros(round(rng.uniform(0.25, 1.6) * RATE), np.float32)
+    return np.concatenate([voice.say(parts[0]), gap, voice.say(parts[1])])
+
+
 def make_shard(path: Path, number: int) -> Path:
     rng = random.Random(number)
     rooms = np.random.default_rng(number)
     lines, mels = [], []
     while len(lines) < SIZE:
         line = a_line(rng, SKILLS)
-        samples = training_voice(rng).say(line.said)
+        samples = said(line, training_voice(rng), rng)
         if len(samples) < 2_000:
             continue  # a voice that choked on its settings
         if rng.random() < 0.4:

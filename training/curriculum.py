@@ -18,6 +18,8 @@ DIGITS = UNITS[:10]
 
 NOT_UNDERSTOOD = "I did not understand that. You can ask me a sum, tell me digits to repeat, or ask who I am."
 NO_QUESTION = "I heard no question."
+UNFINISHED = "..."  # the speaker has not finished: no answer yet
+LISTENING = "Mm."  # the speaker only shows that he listens: there is nothing to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,71 @@ def another(rng: random.Random) -> Line:
     return Line("other", rng.choice(OTHER_PHRASES).format(**fields), NOT_UNDERSTOOD)
 
 
+# ---- what is not finished, and what is no question ------------------------------------------
+
+# A sentence that stops behind one of these goes on.
+GOING_ON = frozenset(
+    """a about an and are at between call can could did do does for from have how i in into is like made many me my
+    of on or please repeat say show so tell than that the their to turn what when where which who why will with would
+    you your""".split()
+)
+FILLERS = ("um", "uh", "er", "hmm", "let me see", "well")
+COMPLETE = frozenset(phrase for _, phrasings in VISITORS.values() for phrase in phrasings)
+SHOWS_LISTENING = (
+    "uh huh", "uh huh", "mm hmm", "mhm", "yeah", "yeah", "yes", "yep", "right", "okay", "ok", "i see", "aha", "ah",
+    "oh", "really", "wow", "sure", "got it", "all right", "mm", "oh yeah", "yeah yeah", "oh i see", "oh okay",
+    "interesting", "good", "nice", "very good", "cool", "exactly", "of course",
+)  # fmt: skip
+
+
+def finished(words: list[str], line: Line) -> bool:
+    """Whether the speaker of the line could mean to stop after these words of it."""
+    text = " ".join(words)
+    bare = " ".join(w for w in words if w not in ("please", "so", "well", "okay"))
+    if bare in COMPLETE or text in COMPLETE or text in SHOWS_LISTENING:
+        return True
+    if line.skill == "sums":
+        numbers = [w for w in words if w in UNITS]
+        return len(numbers) > 1
+    if line.skill == "digits":
+        return any(w in DIGITS or w == "oh" for w in words)
+    if line.skill == "other":
+        return words[-1] not in GOING_ON
+    return False
+
+
+def unfinished(rng: random.Random) -> Line:
+    """A line that stops where it cannot stop."""
+    while True:
+        line = a_line(rng, {"sums": 0.5, "visitors": 0.22, "digits": 0.08, "other": 0.2})
+        words = line.words.split()
+        cuts = [n for n in range(1, len(words)) if not finished(words[:n], line)]
+        if cuts:
+            break
+    # late cuts are the hard ones, and the ones that people make
+    count = max(rng.choice(cuts), rng.choice(cuts))
+    said = " ".join(words[:count])
+    if rng.random() < 0.2:
+        said += " " + rng.choice(FILLERS)
+    return Line("unfinished", said + rng.choice(("", ",")), UNFINISHED)
+
+
+def shows_listening(rng: random.Random) -> Line:
+    return Line("listening", rng.choice(SHOWS_LISTENING), LISTENING)
+
+
+def in_two_parts(line: Line, rng: random.Random) -> tuple[str, str] | None:
+    """Where its speaker might stop to think; None for a line that is too short."""
+    words = line.said.split()
+    if len(words) < 3:
+        return None
+    cut = rng.randrange(1, len(words))
+    first = " ".join(words[:cut])
+    if rng.random() < 0.15:
+        first += " " + rng.choice(FILLERS[:4])
+    return first + rng.choice(("", ",")), " ".join(words[cut:])
+
+
 # Never trained on: the test of "anything else".
 OTHER_TEST = """could you order a pizza with mushrooms
 my grandfather used to repair violins
@@ -322,7 +389,14 @@ who painted the ceiling of that chapel
 sixteen candles burned on the balcony
 why do cats purr""".splitlines()
 
-MAKERS_OF_LINES = {"sums": a_sum, "digits": some_digits, "visitors": a_visitor, "other": another}
+MAKERS_OF_LINES = {
+    "sums": a_sum,
+    "digits": some_digits,
+    "visitors": a_visitor,
+    "other": another,
+    "unfinished": unfinished,
+    "listening": shows_listening,
+}
 
 
 def a_line(rng: random.Random, weights: dict[str, float]) -> Line:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.corpus import said
 from training.curriculum import (
     DIGITS,
     MAKERS_OF_LINES,
@@ -34,7 +35,7 @@ from training.voices import RATE, Voice, test_voice
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
 
-SKILLS = ("sums", "digits", "visitors", "other", "nothing", "typed", "mixed")
+SKILLS = ("sums", "digits", "visitors", "paused", "unfinished", "listening", "other", "nothing", "typed", "mixed")
 UNHEARD = 1_000_000  # seeds of sounds that training does not use
 
 
@@ -87,9 +88,9 @@ def room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
     return np.asarray(around + noise.standard_normal(len(around)) * 10 ** rng.uniform(-4.5, -3.0), np.float32)
 
 
-def spoken(line: Line, rng: random.Random) -> tuple[Message, Voice]:
+def spoken(line: Line, rng: random.Random, paused: bool = False) -> tuple[Message, Voice]:
     voice = test_voice(rng)
-    return Message("user", "", (Clip(room(voice.say(line.said), rng)),)), voice
+    return Message("user", "", (Clip(room(said(line, voice, rng, float(paused)), rng)),)), voice
 
 
 def a_test_line(skill: str, rng: random.Random) -> Line:
@@ -115,19 +116,19 @@ def outcomes(flamingo: Flamingo, skill: str, each: int, rng: random.Random) -> I
             answer = replied(memory, [Message("user", typed)])
             yield Outcome(skill, typed, answer, is_right(line, answer))
         elif skill == "mixed":
-            first_spoken, right, said = rng.random() < 0.5, True, []
+            first_spoken, right, asked = rng.random() < 0.5, True, []
             for turn in range(3):
                 line = a_test_line(rng.choice(("sums", "digits", "visitors")), rng)
                 question = spoken(line, rng)[0] if first_spoken ^ turn % 2 else Message("user", as_typed(line, rng))
                 messages.append(question)
                 answer = replied(memory, messages)
                 messages.append(Message("assistant", answer))
-                said.append(line.words)
+                asked.append(line.words)
                 right = right and is_right(line, answer)
-            yield Outcome(skill, " | ".join(said), answer, right)
+            yield Outcome(skill, " | ".join(asked), answer, right)
         else:
-            line = a_test_line(skill, rng)
-            question, voice = spoken(line, rng)
+            line = a_test_line(rng.choice(("sums", "digits", "visitors")) if skill == "paused" else skill, rng)
+            question, voice = spoken(line, rng, skill == "paused")
             answer = replied(memory, [question])
             heard = "".join(memory.transcribe(question.clips[0])) if skill != "other" else None
             yield Outcome(skill, line.words, answer, is_right(line, answer), voice.name, heard)

@@ -125,6 +125,7 @@ async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 @asynccontextmanager
 async def speaking_to(client: Client) -> AsyncIterator[Microphone]:
     microphone = Microphone(client)
+    await client.hear(microphone.quiet)  # a client may greet first
     async with beside(microphone.run()):
         await asyncio.sleep(0.3)
         yield microphone
@@ -156,6 +157,11 @@ class Conversation:
 
     def open(self, turns: bool = True, tool: bool = False) -> AbstractAsyncContextManager[Client]:
         return self.connect(self.options.url, self.seen, turns=turns, tool=tool)
+
+    async def listened(self, count: int = 1) -> None:
+        """Answer `count` has been sounding for a while."""
+        answers = self.seen.answers
+        await until(lambda: len(answers) == count and answers[-1].listened_s > LISTENED_S, f"answer {count}, sounding")
 
     async def answered(self, client: Client, count: int = 1) -> None:
         """The last of `count` answers is there, right and whole, also in the client's own history."""
@@ -215,26 +221,22 @@ async def push_to_talk(talk: Conversation) -> None:
 
 
 async def push_to_interrupt(talk: Conversation) -> None:
-    seen = talk.seen
     async with talk.open(turns=False) as client:
         for count, question in enumerate((talk.options.long, talk.options.question), 1):
             await client.press()
             for piece in pieces(question):
                 await client.hear(piece)
             await client.release()
-            await until(
-                lambda n=count: len(seen.answers) == n and seen.answers[-1].listened_s > LISTENED_S, "an answer"
-            )
+            await talk.listened(count)
         await talk.answered(client, 2)
         await talk.understood(client)
         await talk.cut(client)
 
 
 async def barge_in(talk: Conversation) -> None:
-    seen = talk.seen
     async with talk.open() as client, speaking_to(client) as microphone:
         microphone.say(talk.options.long)
-        await until(lambda: bool(seen.answers) and seen.answers[0].listened_s > LISTENED_S, "the long answer")
+        await talk.listened()
         microphone.say(talk.options.question)
         await talk.answered(client, 2)
         await talk.understood(client)
@@ -242,12 +244,11 @@ async def barge_in(talk: Conversation) -> None:
 
 
 async def stop_button(talk: Conversation) -> None:
-    seen = talk.seen
     async with talk.open() as client, speaking_to(client) as microphone:
         microphone.say(talk.options.long)
-        await until(lambda: bool(seen.answers) and seen.answers[0].listened_s > LISTENED_S, "the long answer")
+        await talk.listened()
         await client.stop()
-        await until(lambda: not seen.answering, "the end of the answer that was stopped")
+        await until(lambda: not talk.seen.answering, "the end of the answer that was stopped")
         await client.type(talk.options.typed)
         await talk.answered(client, 2)
         await talk.cut(client)

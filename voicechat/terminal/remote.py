@@ -99,18 +99,14 @@ class RemoteSession:
         self._stop()
         if self.state in (State.HEARING, State.OVERLAP):
             self._send("input_audio_buffer.clear")
-        self.attach(clips)
-        id = new_id()
-        if text:
-            self._send_item({"type": "input_text", "text": text}, id)
+        id = self._send_item(clips, text)
         self.events.put_nowait(Asked(id, text, sum(clip.length for clip in clips) / RATE))
         self._send("response.create")
         await self._taken_in()
 
     def attach(self, clips: Sequence[Clip]) -> None:
         """Clips that go with the next turn."""
-        for clip in clips:
-            self._send_item({"type": "input_audio", "audio": wire.encoded_clip(clip)}, new_id())
+        self._send_item(clips, "")
 
     async def played(self, turn: int, seconds: float) -> None:
         """So many seconds of this turn's answer have come out of the loudspeaker."""
@@ -192,9 +188,15 @@ class RemoteSession:
             self._under_way_s += len(samples) / wire.RATE
             self._send("input_audio_buffer.append", audio=wire.encoded(samples))
 
-    def _send_item(self, part: dict[str, str], id: str) -> None:
-        item = {"id": id, "type": "message", "role": "user", "content": [part]}
+    def _send_item(self, clips: Sequence[Clip], text: str) -> str:
+        """A message of the user's -> its id."""
+        id = new_id()
+        content = [{"type": "input_audio", "audio": wire.encoded_clip(clip)} for clip in clips]
+        if text:
+            content.append({"type": "input_text", "text": text})
+        item = {"id": id, "type": "message", "role": "user", "content": content}
         self._send("conversation.item.create", item=item)
+        return id
 
     def _ask_confirmation(self) -> None:
         """An update that changes nothing: its answer follows all that came of what was sent before it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from voicechat.errors import InputError
 
 RATE = 24_000  # Hz
 FULL = 32_768  # int16 of a sample of 1.0
-CLIP_S = 360.0  # a server takes 24 MiB in one frame
+CLIPS_S = 360.0  # of one message: a server takes 24 MiB in one frame
 
 
 def encoded(samples: np.ndarray) -> str:
@@ -35,14 +35,14 @@ def encoded_clip(clip: Clip) -> str:
     return encoded(soxr.resample(clip.read(), MODEL_RATE, RATE))
 
 
-def check_clips(recordings: Iterable[tuple[Path, AudioChunk]]) -> None:
-    """Raises InputError for the first that no server takes."""
-    for path, audio in recordings:
-        if audio.seconds > CLIP_S:
-            raise InputError(
-                f"{path} lasts {audio.seconds / 60:.1f} min, and a server takes clips of {CLIP_S / 60:.0f} min at the "
-                "most: cut it, or leave out --server"
-            )
+def check_clips(recordings: Sequence[tuple[Path, AudioChunk]]) -> None:
+    """Raises InputError where they are more than a server takes."""
+    seconds = sum(audio.seconds for _, audio in recordings)
+    if seconds > CLIPS_S:
+        raise InputError(
+            f"{' and '.join(str(path) for path, _ in recordings)} last {seconds / 60:.1f} min, and a server takes "
+            f"{CLIPS_S / 60:.0f} min of --attach at the most: cut, or leave out --server"
+        )
 
 
 class Upload:

@@ -361,8 +361,7 @@ export class Conversation extends EventTarget {
       case "input_audio_buffer.speech_stopped":
         return this.#speechStopped(event);
       case "conversation.item.added":
-        if (event.item.role === "user") this.#history.add(event.item.id, "user");
-        return;
+        return this.#added(event.item);
       case "conversation.item.deleted":
         return this.#withdrawn(event.item_id);
       case "conversation.item.input_audio_transcription.completed":
@@ -407,6 +406,15 @@ export class Conversation extends EventTarget {
     const line = this.#lines.get(item_id);
     if (line) line.end_s = this.#recording.seconds(from);
     this.#refresh();
+  }
+
+  /** A question by voice has been taken in; its words come later. */
+  #added({ id, role }) {
+    if (role !== "user" || this.#history.items.has(id)) return;
+    this.#history.add(id, "user");
+    if (this.#lines.has(id)) return;
+    this.#unwritten.add(id);
+    this.#caption({ role, id, text: "", final: false });
   }
 
   #withdrawn(id) {
