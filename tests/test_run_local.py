@@ -235,7 +235,7 @@ def test_files_that_cannot_be_written(unloaded, tmp_path, question):
         ("--device gpu", "'auto', 'cpu', 'cuda'"),
         ("--seed many", "--seed"),
         ("--output", "--output: expected one argument"),
-        ("--server ws://127.0.0.1:1", "no server"),
+        ("--server ws://127.0.0.1:1 --text x --seed 1", "--seed is set where the model runs"),
         ("--fast", "--fast is for files"),
         ("--text x --microphone 1", "leave out --microphone"),
         ("--text x --fast --loudspeaker 1", "leave out --loudspeaker"),

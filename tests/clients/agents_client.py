@@ -8,11 +8,13 @@ from typing import Any
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
-from agents.realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendRawMessage
+from agents.realtime.model_inputs import RealtimeModelSendRawMessage
 from scenarios import API_KEY, Answer, Seen, beside, main
 
 
 class AgentsClient:
+    forgets = True
+
     def __init__(self, session: RealtimeSession, seen: Seen) -> None:
         self.session = session
         self.seen = seen
@@ -73,7 +75,7 @@ class AgentsClient:
         await self.send({"type": "response.create"})
 
     async def stop(self) -> None:
-        await self.session.model.send_event(RealtimeModelSendInterrupt(force_response_cancel=True))
+        await self.session.interrupt()
 
     def history(self) -> list[tuple[str, str]]:
         return [(m.role, " ".join(text_of(part) for part in m.content)) for m in self.messages if m.type == "message"]

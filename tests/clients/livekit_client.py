@@ -15,6 +15,8 @@ from scenarios import API_KEY, RATE, Answer, Seen, main
 
 
 class LiveKitClient:
+    forgets = False
+
     def __init__(self, session: RealtimeSession, seen: Seen) -> None:
         self.session = session
         self.seen = seen

@@ -19,6 +19,8 @@ TOOL = {
 
 
 class OpenAIClient:
+    forgets = True
+
     def __init__(self, connection: Any, seen: Seen) -> None:
         self.connection = connection
         self.seen = seen

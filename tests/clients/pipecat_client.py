@@ -83,6 +83,8 @@ class Watch(BaseObserver):
 
 
 class PipecatClient:
+    forgets = True
+
     def __init__(self, worker: PipelineWorker, context: LLMContext, seen: Seen) -> None:
         self.worker = worker
         self.context = context

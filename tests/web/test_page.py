@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import os
@@ -91,6 +92,18 @@ def captions(page) -> list[str]:
     return [" ".join(line.split()) for line in page.locator("#log .said").all_inner_texts()]
 
 
+def drop(page, path: Path) -> None:
+    """Let a file fall onto the page."""
+    page.evaluate(
+        """([name, base64]) => {
+             const data = new DataTransfer();
+             data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name));
+             for (const type of ["dragenter", "drop"])
+               document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true })); }""",
+        [path.name, base64.b64encode(path.read_bytes()).decode()],
+    )
+
+
 def heard(page) -> tuple[np.ndarray, float]:
     """What sounded in the last minute at 24 kHz, and the page's clock at its last sample, in ms."""
     sound = page.evaluate(
@@ -154,7 +167,7 @@ def test_typing_interrupting_by_a_key_and_asking_about_a_clip(server, visit, tmp
     wait_for_state(page, "listening")
 
     soundfile.write(tmp_path / "question.wav", 0.5 * speech().say("what is seven times eight", "slt"), RATE)
-    page.set_input_files("#file", tmp_path / "question.wav")
+    drop(page, tmp_path / "question.wav")
     page.wait_for_selector("#log .clip")
     assert page.locator("#log .clip .name").inner_text() == "question.wav"
     page.fill("#text", "what is two plus two")
@@ -224,6 +237,27 @@ def test_push_to_talk_by_the_space_bar(server, visit):
     page.wait_for_function("document.querySelector('#log li:first-child.user .said')?.innerText.startsWith('what')")
 
 
+def test_settings_reach_the_server(server, visit):
+    page = visit(server.url)
+    page.click("#vc-settings > button")
+    page.get_by_label("Voice").fill("tone")
+    page.get_by_label("Voice").press("Enter")
+    page.get_by_label("Instructions").fill("Answer in one word.")
+    page.get_by_label("Instructions").blur()
+    page.wait_for_function("voicechat.conversation.instructions && voicechat.conversation.voice === 'tone'")
+    page.fill("#text", "who are you")
+    page.press("#text", "Enter")
+    wait_for_state(page, "speaking")
+    page.wait_for_timeout(600)
+    samples, _ = heard(page)
+    loud = samples[np.abs(samples) > 0.01]
+    assert 0.25 < np.abs(loud).max() < 0.35, "the tone is exactly so loud"
+    page.get_by_label("Voice").fill("nobody")
+    page.get_by_label("Voice").press("Enter")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "nobody" in page.inner_text("#problem")
+
+
 def test_every_control_has_a_name(server, visit):
     page = visit(server.url)
     page.click("#vc-settings > button")
@@ -250,7 +284,7 @@ def test_a_token_is_asked_for_and_a_full_server_says_so(serve, visit):
     other.reload()
     other.wait_for_function("window.voicechat")
     other.click("#start")
-    other.wait_for_function("document.querySelector('#problem-message').innerText.includes('full')")
+    other.wait_for_function("document.querySelector('#problem-remedy').innerText.includes('waits for a free place')")
 
 
 def test_plain_http_from_elsewhere_is_told_that_it_is_the_address(server, visit):

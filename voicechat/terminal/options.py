@@ -149,7 +149,7 @@ def _check_place(options: Options) -> None:
                 raise ConfigError(f"{name} is for a server: add --server ws://HOST:PORT, or leave out {name}")
         return
     for name in ("device", "greedy", "seed", "think"):
-        if getattr(options, name) not in (None, False):
+        if (given := getattr(options, name)) is not None and given is not False:
             raise ConfigError(
                 f"--{name} is set where the model runs, and with --server that is the server: leave it out"
             )

@@ -107,16 +107,8 @@ export class Conversation extends EventTarget {
 
   /** Leave. What was said is kept: start() goes on with it. */
   stop() {
-    if (!this.#live) return;
-    this.#live = false;
-    clearInterval(this.#ticking);
-    document.removeEventListener("visibilitychange", this.wake);
-    this.#silence();
-    this.#wire.close();
-    this.#disconnected();
-    this.#microphone.stop();
-    this.#hearing = false;
-    this.#refresh(true);
+    this.#leave();
+    this.#askAgain = false;
   }
 
   /** Muted, silence is sent, so that a turn that was begun still ends. */
@@ -167,8 +159,8 @@ export class Conversation extends EventTarget {
     const item = this.#history.add(newId(), "user", { text });
     this.#caption({ role: "user", id: item.id, text, final: true, typed: true });
     const question = { from: performance.now(), typed: true };
+    if (this.#connected) this.#wire.send(creation(item)); // at once: a connection that opens later replays it
     await this.interrupt();
-    if (this.#connected) this.#wire.send(creation(item));
     this.#ask(question);
     this.#refresh();
   }
@@ -303,12 +295,24 @@ export class Conversation extends EventTarget {
     const wasConnected = this.#connected;
     this.#disconnected();
     if (!again) {
-      this.stop();
+      this.#leave();
       this.#fail(problem);
-    } else if (!wasConnected || problem.kind === "server-full") {
-      this.#fail(problem); // a first loss usually heals at once: the state says it
+    } else if ((!wasConnected || problem.kind === "server-full") && this.#problem !== problem.kind) {
+      this.#fail(problem); // once; and not a first loss, which usually heals at once: the state says it
     }
     this.#refresh();
+  }
+
+  #leave() {
+    if (!this.#live) return;
+    this.#live = false;
+    clearInterval(this.#ticking);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.#silence();
+    this.#wire.close();
+    this.#disconnected();
+    this.#microphone.stop();
+    this.#refresh(true);
   }
 
   #disconnected() {

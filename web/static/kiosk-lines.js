@@ -4,7 +4,7 @@ export const LINES = {
   en: {
     invite: "Ask me something.",
     how: { voice: "Just speak. I am listening.", touch: "Touch the screen, then speak.", push: "Hold the button while you speak." },
-    try: "For example:",
+    quotes: "“”",
     examples: ["What is seven times eight?", "Who are you?", "Tell me a joke.", "Can you repeat five, five, one, two?", "Is my voice sent anywhere?"],
     notice: {
       voice: "The microphone is on. I forget what was said when you leave.",
@@ -25,7 +25,7 @@ export const LINES = {
   de: {
     invite: "Frag mich etwas.",
     how: { voice: "Sprich einfach, ich höre zu.", touch: "Berühre den Bildschirm, dann sprich.", push: "Halte den Knopf, während du sprichst." },
-    try: "Zum Beispiel:",
+    quotes: "„“",
     examples: ["Wie viel ist sieben mal acht?", "Wer bist du?", "Erzähl mir einen Witz."],
     notice: {
       voice: "Das Mikrofon ist an. Ich vergesse das Gesagte, wenn du gehst.",
@@ -46,7 +46,7 @@ export const LINES = {
   fr: {
     invite: "Posez-moi une question.",
     how: { voice: "Parlez, je vous écoute.", touch: "Touchez l’écran, puis parlez.", push: "Maintenez le bouton pendant que vous parlez." },
-    try: "Par exemple :",
+    quotes: ["«\u00a0", "\u00a0»"],
     examples: ["Combien font sept fois huit ?", "Qui êtes-vous ?", "Racontez-moi une blague."],
     notice: {
       voice: "Le microphone est ouvert. J’oublie ce qui a été dit quand vous partez.",

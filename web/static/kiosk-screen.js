@@ -34,12 +34,12 @@ export class Screen {
   }
 
   /** screen: attract, talk or pause. `left`: of the silence after which the visitor is forgotten, 1..0. */
-  show(screen, state, { line, status, setup = "", push = "rest", left = 1 }) {
+  show(screen, state, { line, status, setup, push = "rest", left = 1 }) {
     const { body } = document;
     if (body.dataset.screen !== screen) body.dataset.screen = screen;
     if (body.dataset.state !== state) body.dataset.state = state;
     if (line) this.#write("line", this.lines[line]);
-    this.#write("setup", setup);
+    this.#write("setup", setup ?? "");
     this.#write("status", status ? this.lines[status] : "");
     this.#elements.push.hidden = this.attract !== "push" || screen === "pause";
     this.#elements.push.dataset.push = push;
@@ -65,6 +65,7 @@ export class Screen {
       this.#write("question", text);
       if (this.#answers !== id) answer.replaceChildren();
     }
+    captions.classList.toggle("long", captions.scrollHeight > captions.clientHeight);
     captions.scrollTo({ top: captions.scrollHeight });
   }
 
@@ -95,9 +96,10 @@ export class Screen {
 
   #turnExamples(examples) {
     const { example } = this.#elements;
+    const [open, close] = this.lines.quotes;
     let at = 0;
     const next = () => {
-      this.#write("example", `“${examples[at++ % examples.length]}”`);
+      this.#write("example", open + examples[at++ % examples.length] + close);
       example.classList.remove("gone");
     };
     next();

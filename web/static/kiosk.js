@@ -20,9 +20,16 @@ const FALSE_ALARM_S = 8; // a noise woke it
 const FRESH_MS = 300000; // of what is heard while nobody is there, no more is kept
 const DEAF_MS = 300000; // then the page is loaded again: some browsers find the microphone only so
 const HEALTHY_MS = 600000;
+const SETTLING_MS = 3000; // the server has answered to the options by then
 const STARTING_MS = 5000;
 const BUSY = new Set(["hearing", "thinking", "speaking"]);
 const LONGEST_MS = { thinking: 20000, speaking: 20000, hearing: 90000 }; // without anything new
+
+const BLOCKED = {
+  "insecure-origin": "A browser gives this address no microphone: open it as https://, or on the machine itself as http://localhost",
+  "microphone-denied": "The browser blocks the microphone: allow it for this address",
+  "no-microphone": "",
+};
 
 class Kiosk {
   #conversation;
@@ -43,7 +50,7 @@ class Kiosk {
   #pausedUntil = 0;
   #pauseLine = "back";
   #noteUntil = 0;
-  #setup = ""; // for the person who sets it up
+  #setup = { microphone: "", options: "", token: "" }; // for the person who sets it up
   #failures = 0;
 
   constructor(options, screen) {
@@ -60,7 +67,8 @@ class Kiosk {
     listen("connected", () => this.#connected());
     if (attract === "push") {
       this.#conversation.setPushToTalk(true);
-      this.#push = new PushButton(screen.button, key, { press: () => this.#press(), release: () => this.#conversation.releaseTalk() });
+      const release = () => this.#conversation.releaseTalk();
+      this.#push = new PushButton(screen.button, key, { press: () => this.#press(), release, changed: () => this.#look() });
     } else {
       for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => this.#touched());
     }
@@ -138,17 +146,22 @@ class Kiosk {
   #problem({ kind, message, detail }) {
     console.warn("kiosk:", kind, message, detail);
     if (kind === "audio-tap-needed") this.#needsTouch = true;
-    else if (kind === "insecure-origin") this.#setup = "A browser gives this address no microphone: open it as https://, or on the machine itself as http://localhost.";
-    else if (kind === "microphone-denied") this.#setup = "The browser blocks the microphone: allow it for this address.";
-    else if (kind === "no-microphone") this.#setup = "";
+    else if (Object.hasOwn(BLOCKED, kind)) this.#setup.microphone = BLOCKED[kind];
+    else if (kind === "idle") this.#startedAt = -Infinity; // again at once
     else if (kind === "token") this.#refused();
-    else if (kind === "model" && detail === "invalid_value") this.#setup = `${this.#options.voice ? `voice=${this.#options.voice}` : "The options"}: ${message}`;
+    else if (detail === "invalid_value" && performance.now() - this.#freshAt < SETTLING_MS) this.#setup.options = this.#unwanted(message);
     else if (kind === "model" || kind === "lagging") this.#failed();
   }
 
   #refused() {
     this.#tokenAt = performance.now();
-    this.#setup = `token= ${this.#options.token ? "is not the one that" : "is missing, and"} the server wants: give it in this page's address.`;
+    this.#setup.token = this.#options.token ? "token= is not the server's" : "token= is missing: this server wants one";
+  }
+
+  /** The server took the options apart, and did not like one of them. */
+  #unwanted(message) {
+    const { voice } = this.#options;
+    return voice ? `voice=${voice}: ${message.split("; list all")[0]}` : message;
   }
 
   #failed() {
@@ -158,8 +171,8 @@ class Kiosk {
 
   #connected() {
     this.#freshAt = performance.now();
-    if (this.#tokenAt > 0) this.#setup = "";
     this.#tokenAt = -Infinity;
+    this.#setup.options = this.#setup.token = "";
     if (!this.#visitor) renew();
   }
 
@@ -224,12 +237,12 @@ class Kiosk {
     } finally {
       this.#starting = false;
     }
-    if (this.#conversation.microphone && this.#tokenAt < 0) this.#setup = "";
+    if (this.#conversation.microphone) this.#setup.microphone = "";
   }
 
   #show(now, state) {
     const missing = this.#missing(now);
-    const setup = missing ? this.#setup : "";
+    const setup = missing ? Object.values(this.#setup).find(Boolean) : "";
     const left = this.#visitor ? 1 - (now - this.#busyAt) / this.#silenceMs : 1;
     const status = now < this.#noteUntil ? "again" : this.#push && state === "listening" ? "waiting" : state;
     const shown = missing ? "pause" : this.#visitor ? "talk" : "attract";
@@ -241,9 +254,9 @@ class Kiosk {
     const lasted = (since) => since !== 0 && now - since > BLINK_MS;
     if (now < this.#pausedUntil) return this.#pauseLine;
     if (this.#needsTouch) return "begin";
-    if (lasted(this.#lostAt) || (this.#setup && !this.#deafAt)) return "back";
+    if (lasted(this.#lostAt) || this.#setup.options) return "back";
     if (!lasted(this.#deafAt)) return null;
-    return now < STARTING_MS ? "back" : "deaf";
+    return this.#deafAt > 0 || now > STARTING_MS ? "deaf" : "back";
   }
 }
 
@@ -279,6 +292,6 @@ begin().catch((error) => {
   if (!(error instanceof SetupError)) return window.comeBack(error);
   window.recover = () => {};
   document.body.dataset.screen = "setup";
-  document.getElementById("setup").textContent = error.message;
+  document.getElementById("setup").textContent = `Setting up the kiosk: ${error.message}`;
   setInterval(renew, 5000);
 });

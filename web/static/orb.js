@@ -122,6 +122,6 @@ export class Orb {
   }
 
   #tint(alpha) {
-    return `rgb(from ${this.accent} r g b / ${alpha.toFixed(3)})`;
+    return this.accent + Math.round(alpha * 255).toString(16).padStart(2, "0"); // the accent is #rrggbb
   }
 }

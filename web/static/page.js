@@ -91,6 +91,7 @@ function showProblems(conversation) {
     if (kind === "token") $("token").focus();
   });
   conversation.addEventListener("solved", ({ detail }) => $("problem").dataset.kind === detail.kind && hide());
+  conversation.addEventListener("clip", () => $("problem").dataset.kind === "clip" && hide());
   $("problem-close").onclick = hide;
   $("token-form").onsubmit = (event) => {
     event.preventDefault();

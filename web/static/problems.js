@@ -7,7 +7,7 @@ const KNOWN = {
     "Browsers give no microphone or sound to an address that starts with http:// unless it is this machine.",
     "It is the address: use https:// (start the server with --tls), or open http://localhost on the machine itself.",
   ],
-  "server-full": ["The server is full.", "Waiting for a free place; leave this page open."],
+  "server-full": ["The server is full.", "This page waits for a free place."],
   token: ["This server wants a token.", "Enter the one that its owner gave you."],
   stopped: ["The server is restarting.", "Trying again; the conversation is kept."],
   idle: ["The server closed the conversation because nobody spoke.", "Press start to go on; the conversation is kept."],

@@ -123,5 +123,7 @@ function explain(code, said) {
     session_expired: "stopped",
   };
   const kind = kinds[said?.code] ?? { 1001: "stopped", 1008: "token", 1012: "stopped", 1013: "lagging" }[code] ?? "offline";
-  return new Problem(kind, said?.message ?? `close code ${code}`);
+  const told = said?.message ?? `close code ${code}`;
+  if (kind !== "server-full" || !said) return new Problem(kind, told);
+  return new Problem(kind, told, `${told[0].toUpperCase()}${told.slice(1)}.`); // it knows whose places are taken
 }

@@ -1,0 +1,538 @@
+"""A real server against clients that are wrong, rude, slow or gone; and what it says of itself."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.speech import say
+
+PATIENCE_S = 8.0
+PROMPT_S = 1.0  # for a reply, where nothing but the machine's other work is in the way
+MIB = 2**20
+SPEECH = base64.b64encode((say("what is seven times eight")[:16_000] * 16_000).astype("<i2").tobytes()).decode()
+SILENCE = base64.b64encode(bytes(9_600)).decode()  # 0.2 s
+
+
+class Wire:
+    """One client, and every event that it was sent."""
+
+    def __init__(self, socket):
+        self.socket, self.events, self.largest = socket, [], 0
+
+    async def send(self, type, **fields):
+        await self.socket.send(json.dumps({"type": type, **fields}))
+
+    async def next(self):
+        async with asyncio.timeout(PATIENCE_S):
+            text = await self.socket.recv()
+        self.largest = max(self.largest, len(text))
+        self.events.append(json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON")))
+        return self.events[-1]
+
+    async def until(self, type):
+        while (event := await self.next())["type"] != type:
+            pass
+        return event
+
+    async def error(self):
+        return (await self.until("error"))["error"]
+
+    async def served(self):
+        """-> seconds until an event that is answered at once was answered."""
+        begin = time.perf_counter()
+        await self.send("conversation.item.retrieve", item_id="none", event_id="served?")
+        while (await self.error()).get("event_id") != "served?":
+            pass
+        return time.perf_counter() - begin
+
+    async def closed(self):
+        """-> the close code, and the code of the last error before it."""
+        with pytest.raises(ConnectionClosed) as end:
+            while True:
+                await self.next()
+        said = [event["error"]["code"] for event in self.events if event["type"] == "error"]
+        return end.value.rcvd and end.value.rcvd.code, said[-1] if said else None
+
+    async def write(self, text, **response):
+        content = [{"type": "input_text", "text": text}]
+        await self.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+        await self.send("response.create", response=response)
+
+    async def detect(self, detection):
+        session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+        await self.send("session.update", session=session)
+        await self.until("session.updated")
+
+
+@asynccontextmanager
+async def client(server, **options):
+    async with connect(server.wire, **{"max_size": None, "compression": None, **options}) as connection:
+        wire = Wire(connection)
+        if (await wire.next())["type"] != "error":
+            assert wire.events[0]["type"] == "session.created"
+        yield wire
+
+
+async def until(condition, seconds=PATIENCE_S):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def fetch(server, path):
+    try:
+        with urllib.request.urlopen(f"{server.url}{path}", timeout=PATIENCE_S) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read().decode()
+
+
+def free(server):
+    return json.loads(fetch(server, "/readyz")[1])["free"]
+
+
+@pytest.fixture
+async def next_client_is_served(server):
+    """Whatever a test has done: nobody else notices, and no seat is lost."""
+    before = free(server)
+    yield
+    await until(lambda: free(server) == before)
+    async with client(server) as wire:
+        assert await wire.served() < PROMPT_S
+
+
+guarded = pytest.mark.usefixtures("next_client_is_served")
+
+
+def nested(depth):
+    return '{"a":' * depth + "1" + "}" * depth
+
+
+def session(**fields):
+    return json.dumps({"type": "session.update", "event_id": "mine", "session": {"type": "realtime", **fields}})
+
+
+def listening(**detection):
+    return session(audio={"input": {"turn_detection": {"type": "server_vad", **detection}}})
+
+
+def event(type, **fields):
+    return json.dumps({"type": type, "event_id": "mine", **fields})
+
+
+def item(**fields):
+    return event("conversation.item.create", item={"type": "message", "role": "user", **fields})
+
+
+WRONG = {
+    "no JSON": ('{"type": "session.update"', "invalid_json", "JSON"),
+    "nothing": ("", "invalid_json", "JSON"),
+    "a list": ("[]", "invalid_json", "object"),
+    "a string": ('"session.update"', "invalid_json", "object"),
+    "null": ("null", "invalid_json", "object"),
+    "a number without end": ("9" * 5_000, "invalid_json", "JSON"),
+    "deeply nested": (nested(100_000), "invalid_json", "JSON"),
+    "nested lists": ("[" * 100_000, "invalid_json", "JSON"),
+    "no type": ("{}", "unknown_event", "type"),
+    "a type that is a number": ('{"type": 5}', "unknown_event", "'5'"),
+    "a type that is an object": ('{"type": {"type": "session.update"}}', "unknown_event", "type"),
+    "a misspelt type": (event("input_audio_buffer.apend"), "unknown_event", "input_audio_buffer.append"),
+    "a server's type": (event("response.created"), "unknown_event", "response.create"),
+    "an event for extras": (event("voicechat.played", item_id="x", audio_ms=1), "unknown_event", "extras=1"),
+    "beta": (event("session.update", session={"voice": "ash"}), "unknown_parameter", "audio.output.voice"),
+    "beta modalities": (session(modalities=["text"]), "unknown_parameter", "output_modalities"),
+    "a misspelt setting": (session(instruction="x"), "unknown_parameter", "instructions"),
+    "no session": (event("session.update"), "missing_required_parameter", "session"),
+    "a session of another type": (session(type="transcription"), "invalid_value", "realtime"),
+    "a threshold of 5": (listening(threshold=5), "invalid_value", "threshold"),
+    "a threshold of NaN": (listening(threshold=float("nan")), "invalid_value", "threshold"),
+    "silence of -1": (listening(silence_duration_ms=-1), "invalid_value", "silence"),
+    "silence of NaN": (listening(silence_duration_ms=float("nan")), "invalid_value", "silence"),
+    "padding of -1": (listening(prefix_padding_ms=-1), "invalid_value", "turn_detection"),
+    "a speed of 99": (session(audio={"output": {"speed": 99}}), "invalid_value", "0.25 to 1.5"),
+    "a speed of -1": (session(audio={"output": {"speed": -1}}), "invalid_value", "0.25 to 1.5"),
+    "a speed of NaN": (session(audio={"output": {"speed": float("nan")}}), "invalid_value", "0.25 to 1.5"),
+    "a speed without end": (session(audio={"output": {"speed": 10**400}}), "invalid_value", "speed"),
+    "a voice that is a path": (session(audio={"output": {"voice": "../../x"}}), "invalid_value", "no voice"),
+    "another rate": (
+        session(audio={"input": {"format": {"type": "audio/pcm", "rate": 44_100}}}), "invalid_value", "rate"),
+    "commit of nothing": (event("input_audio_buffer.commit"), "input_audio_buffer_commit_empty", "append"),
+    "cancel of nothing": (event("response.cancel"), "response_cancel_not_active", "Cancellation failed"),
+    "cancel of another": (
+        event("response.cancel", response_id="resp_1"), "response_cancel_not_active", "Cancellation failed"),
+    "retrieve": (event("conversation.item.retrieve", item_id="x"), "item_retrieve_invalid_item_id", "'x'"),
+    "delete": (event("conversation.item.delete", item_id="x"), "item_delete_invalid_item_id", "'x'"),
+    "truncate": (
+        event("conversation.item.truncate", item_id="x", content_index=0, audio_end_ms=10**400),
+        "item_truncate_invalid_item_id", "'x'"),
+    "audio that is no base64": (event("input_audio_buffer.append", audio="!?"), "invalid_value", "base64"),
+    "half a base64": (event("input_audio_buffer.append", audio="AAAAA"), "invalid_value", "base64"),
+    "audio that is not ASCII": (event("input_audio_buffer.append", audio="é" * 8), "invalid_value", "base64"),
+    "audio that is a number": (event("input_audio_buffer.append", audio=7), "invalid_value", "audio"),
+    "no audio": (event("input_audio_buffer.append"), "missing_required_parameter", "audio"),
+    "20 MiB of audio": (event("input_audio_buffer.append", audio="A" * 20 * MIB), "invalid_value", "15 MiB"),
+    "an item that is empty": (item(content=[]), "invalid_value", "empty"),
+    "an image": (item(content=[{"type": "input_image", "image_url": "data:,"}]), "invalid_value", "images"),
+    "a clip of 1 ms": (item(content=[{"type": "input_audio", "audio": "AAAA" * 16}]), "invalid_value", "0.1 s"),
+    "an item after none": (
+        event("conversation.item.create", previous_item_id="x",
+              item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}),
+        "item_create_invalid_item_id", "'x'"),
+    "an answer to none": (
+        event("response.create", response={"input": [{"type": "item_reference", "id": "x"}]}),
+        "item_reference_invalid_item_id", "'x'"),
+}  # fmt: skip
+
+
+@guarded
+@pytest.mark.parametrize("name", WRONG)
+async def test_what_is_wrong_gets_one_error_that_says_what_to_do(server, name):
+    text, code, says = WRONG[name]
+    async with client(server) as wire:
+        await wire.socket.send(text)
+        error = await wire.error()
+        assert (error["code"], error["type"]) == (code, "invalid_request_error")
+        assert says in error["message"] and "\n" not in error["message"] and len(error["message"]) < 600
+        assert error.get("event_id") == ("mine" if '"mine"' in text[:200] else None)
+        if code == "response_cancel_not_active":
+            assert error["message"].startswith("Cancellation failed")
+        await wire.served()
+        assert [e["type"] for e in wire.events] == ["session.created", "error", "error"]
+
+
+BREAKING = {
+    "an id that is ours": (
+        session(instructions="Be brief."),
+        item(id="instructions", content=[{"type": "input_text", "text": "hi"}])),
+    "silence without end": (listening(silence_duration_ms=10**400),),
+    "padding without end": (listening(prefix_padding_ms=10**400),),
+    "a tool that is deeply nested": (
+        '{"type":"session.update","session":{"type":"realtime","tools":[{"type":"function","name":"x","parameters":'
+        + nested(700) + "}]}}",
+        session()),
+    "a tool with a NaN": (session(tools=[{"type": "function", "name": "x", "parameters": {"x": float("nan")}}]),),
+    "an event_id that is deeply nested": ('{"type":"x","event_id":' + nested(970) + "}",),
+    "half a character": (item(content=[{"type": "input_text", "text": "\ud800"}]), event("response.create")),
+    "a limit below zero": (session(max_output_tokens=-5), item(content=[{"type": "input_text", "text": "hi"}]),
+                           event("response.create")),
+    "truncate everything": (event("response.create"), session(instructions=None), session(audio=None)),
+}  # fmt: skip
+
+
+@guarded
+@pytest.mark.parametrize("name", BREAKING)
+async def test_what_no_check_foresaw_does_not_end_the_conversation(server, name):
+    async with client(server) as wire:
+        for text in BREAKING[name]:
+            await wire.socket.send(text)
+        await wire.served()
+
+
+@guarded
+@pytest.mark.parametrize(
+    "text",
+    [
+        item(content=[{"type": "input_text", "text": "ten " * 500_000}]),
+        item(id="x" * 2 * MIB, content=[{"type": "input_text", "text": "hi"}]),
+        session(instructions="be brief " * 250_000),
+        json.dumps({"type": "x", "event_id": "x" * 2 * MIB}),
+        event("session.update", session={"type": "realtime", "x" * 2 * MIB: 1}),
+        session(audio={"output": {"voice": "espeak:" + "x" * 2 * MIB}}),
+    ],
+    ids=["text", "id", "instructions", "event_id", "setting", "voice"],
+)
+async def test_no_frame_is_as_long_as_a_mebibyte(server, text):
+    """Clients close a connection at that (websockets' default limit)."""
+    async with client(server) as wire:
+        await wire.socket.send(text)
+        await wire.served()
+        assert wire.largest < MIB
+
+
+@guarded
+async def test_a_clip_is_told_of_without_its_sound(server):
+    async with client(server) as wire:
+        clip = [{"type": "input_audio", "audio": base64.b64encode(bytes(2 * MIB)).decode()}]
+        await wire.send("conversation.item.create", item={"id": "clip", "type": "message", "role": "user",
+                                                          "content": clip})  # fmt: skip
+        await wire.send("conversation.item.retrieve", item_id="clip")
+        assert (await wire.until("conversation.item.retrieved"))["item"]["id"] == "clip"
+        assert wire.largest < 2_000
+
+
+@guarded
+async def test_a_binary_frame_is_not_understood(server):
+    async with client(server) as wire:
+        await wire.socket.send(b"\0" * 1000)
+        assert "base64" in (await wire.error())["message"]
+        await wire.served()
+
+
+@guarded
+async def test_a_frame_may_come_in_pieces(server):
+    async with client(server) as wire:
+        text = event("conversation.item.retrieve", item_id="x")
+        await wire.socket.send([text[:9], "", text[9:30], text[30:]])
+        assert (await wire.error())["event_id"] == "mine"
+
+
+@guarded
+async def test_a_frame_of_30_mebibytes_ends_the_connection(server):
+    async with client(server) as wire:
+        with suppress(ConnectionClosed):
+            await wire.send("input_audio_buffer.append", audio="A" * 30 * MIB)
+        assert await wire.closed() == (1009, None)
+
+
+@guarded
+async def test_a_text_that_is_no_utf8_ends_the_connection(server):
+    async with client(server) as wire:
+        await wire.socket.send(b'{"type": "\xff"}', text=True)
+        assert await wire.closed() == (1007, None)
+
+
+@guarded
+async def test_a_sample_may_be_split_between_two_frames(server):
+    async with client(server) as wire:
+        await wire.detect(None)
+        for n_bytes in (4_801, 4_799):
+            await wire.send("input_audio_buffer.append", audio=base64.b64encode(bytes(n_bytes)).decode())
+        await wire.send("input_audio_buffer.commit")
+        await wire.until("input_audio_buffer.committed")
+        assert not [e for e in wire.events if e["type"] == "error"]
+
+
+@guarded
+async def test_a_second_response_is_refused_and_the_first_goes_on(server):
+    async with client(server) as wire:
+        await wire.write("what is 7 times 8")
+        for number in range(3):
+            await wire.send("response.create", event_id=f"again {number}")
+        await wire.until("response.done")
+        await wire.served()
+        refused = [e["error"] for e in wire.events if e["type"] == "error"][:3]
+        assert {e["code"] for e in refused} == {"conversation_already_has_active_response"}
+        assert [e["event_id"] for e in refused] == ["again 0", "again 1", "again 2"]
+        of = {kind: [e["response"] for e in wire.events if e["type"] == kind]
+              for kind in ("response.created", "response.done")}  # fmt: skip
+        assert len(of["response.created"]) == 1
+        assert [(r["id"], r["status"]) for r in of["response.done"]] == [(of["response.created"][0]["id"], "completed")]
+
+
+@guarded
+async def test_truncating_beyond_the_end_cuts_at_the_end(server):
+    async with client(server) as wire:
+        await wire.write("what is 7 times 8")
+        (answer,) = (await wire.until("response.done"))["response"]["output"]
+        for audio_end_ms in (10**9, 10**400, -5):
+            await wire.send(
+                "conversation.item.truncate", item_id=answer["id"], content_index=0, audio_end_ms=audio_end_ms
+            )
+            told = await wire.until("conversation.item.truncated")
+            assert (told["item_id"], told["content_index"]) == (answer["id"], 0)
+            sent = sum(len(e["delta"]) * 3 / 4 / 48 for e in wire.events if e["type"] == "response.output_audio.delta")
+            assert told["audio_end_ms"] == (0 if audio_end_ms < 0 else pytest.approx(sent, abs=5))
+        assert not [e for e in wire.events if e["type"] == "error"]
+
+
+@guarded
+async def test_a_client_that_sends_much_at_once_and_reads_is_kept(server):
+    """As one that replays a long conversation after a reconnect."""
+    count = 3_000
+    async with client(server) as wire:
+        text = item(content=[{"type": "input_text", "text": "hello"}])
+        sending = asyncio.create_task(wire.socket.send("x"))
+        await sending
+        for _ in range(count):
+            wire.socket.transport  # noqa: B018
+            await wire.socket.send(text)
+        for _ in range(1 + 2 * count):
+            await wire.next()
+
+
+@guarded
+@pytest.mark.parametrize("moment", ["speaking", "answering"])
+async def test_one_that_vanishes_gives_its_seat_back(server, moment):
+    before = free(server)
+    async with client(server) as wire:
+        assert free(server) == before - 1
+        if moment == "speaking":
+            await wire.send("input_audio_buffer.append", audio=SPEECH)
+            await wire.until("input_audio_buffer.speech_started")
+        else:
+            await wire.write("repeat 1 2 3 4 5 6 7 8")
+            await wire.until("response.created")
+        wire.socket.transport.abort()
+        await until(lambda: free(server) == before, 3)
+
+
+async def test_it_tells_how_it_is(server):
+    assert fetch(server, "/healthz") == (200, '{"status":"ok"}')
+    status, told = fetch(server, "/readyz")
+    assert (status, json.loads(told)) == (200, {"status": "ready", "models": ["mini"], "seats": 10, "free": 10})
+    async with client(server) as wire:
+        await wire.write("what is 7 times 8")
+        await wire.until("response.done")
+        assert free(server) == 9
+        _, told = fetch(server, "/metrics")
+    figures = dict(line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    assert float(figures["voicechat_sessions"]) == 1
+    for name in (
+        "sessions_opened_total", 'turns_total{outcome="completed"}', "first_audio_seconds_count",
+        "sent_bytes_total", "received_bytes_total", "outbox_depth_count", "audio_ahead_seconds_count",
+        "process_resident_memory_bytes",
+    ):  # fmt: skip
+        assert float(figures[f"voicechat_{name}"]) > 0, name
+    assert "voicechat_event_loop_lag_seconds" in figures
+
+
+@guarded
+async def test_compression_is_off_and_the_sub_protocol_is_chosen(server):
+    async with client(server, compression="deflate", subprotocols=["other", "realtime"]) as wire:
+        assert wire.socket.protocol.extensions == []
+        assert wire.socket.subprotocol == "realtime"
+
+
+@guarded
+async def test_only_its_own_pages_may_connect(server):
+    for origin in ("https://example.org", "http://localhost:1", "null", "file://"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with client(server, origin=origin):
+                pass
+        assert refused.value.response.status_code == 403
+    async with client(server, origin=server.url) as wire:
+        await wire.served()
+
+
+async def test_the_door(serve):
+    """Two seats, one an address, for those with the token."""
+    server = serve("--model", "echo", "--voice", "tone", "--seats", "2", "--per-address", "1", "--token", "T.1")
+    token = {"additional_headers": {"Authorization": "Bearer T.1"}}
+    elsewhere = {"local_addr": ("127.0.0.2", 0)}, {"local_addr": ("127.0.0.3", 0)}
+    browser = {"subprotocols": ["realtime", "openai-insecure-api-key.T.1"]}
+
+    async def refused(**options):
+        async with client(server, **options) as wire:
+            close, code = await wire.closed()
+            message = wire.events[-1]["error"]["message"]
+            assert "\n" not in message and ":" in message
+            return code, close
+
+    server.url_of_address = None
+    for wrong in (
+        {}, {"additional_headers": {"Authorization": "Bearer t.1"}}, {"additional_headers": {"Authorization": "T.1"}},
+        {"additional_headers": {"Authorization": "Bearer " + "é" * 9}},
+        {"subprotocols": ["realtime", "openai-insecure-api-key.T.12"]},
+    ):  # fmt: skip
+        assert await refused(**wrong) == ("invalid_api_key", 1008)
+    async with client(server, **token) as first:
+        assert await refused(**token) == ("too_many_sessions", 1013)
+        async with client(server, **browser, **elsewhere[0]) as second:
+            assert second.socket.subprotocol == "realtime"
+            status, told = fetch(server, "/readyz")
+            assert (status, json.loads(told)["status"]) == (503, "full")
+            assert await refused(**token, **elsewhere[1]) == ("server_full", 1013)
+            await first.served()
+            await second.served()
+        await until(lambda: free(server) == 1)
+        async with client(server, **token, **elsewhere[1]) as third:
+            await third.served()
+    _, told = fetch(server, "/metrics")
+    for reason, count in (("invalid_api_key", 5), ("too_many_sessions", 1), ("server_full", 1)):
+        assert f'voicechat_refused_total{{reason="{reason}"}} {count}.0' in told
+
+
+LONG = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen. "
+
+
+async def test_time_limits_and_leaving(serve):
+    """Silence for 1.2 s ends a conversation, and 3 s do in any case; SIGTERM lets a sentence be finished."""
+    server = serve("--model", "echo", "--voice", "tone", "--max-session-min", "0.08", "--idle-min", "0.02")
+    begin = time.perf_counter()
+
+    async def silent():
+        async with client(server) as wire:
+            assert await wire.closed() == (1000, "session_idle")
+            assert 1 < time.perf_counter() - begin < 4
+
+    async def talkative():
+        async with client(server) as wire:
+            with suppress(ConnectionClosed):
+                while time.perf_counter() - begin < 10:
+                    await wire.send("input_audio_buffer.clear")
+                    await asyncio.sleep(0.2)
+            assert await wire.closed() == (1001, "session_expired")
+            assert 4 < time.perf_counter() - begin < 8
+
+    await asyncio.gather(silent(), talkative())
+    async with client(server) as wire:
+        await wire.write(LONG * 10)
+        await wire.until("response.output_audio.delta")
+        server.process.send_signal(signal.SIGTERM)
+        assert await wire.closed() == (1001, "server_stopping")
+        (done,) = [e["response"] for e in wire.events if e["type"] == "response.done"]
+        (answer,) = done["output"]
+        said = answer["content"][0]["transcript"]
+        assert done["status"] == "cancelled" and said.rstrip().endswith("fifteen.") and said.count("fifteen") == 1
+        assert said == "".join(e["delta"] for e in wire.events if e["type"].endswith("audio_transcript.delta"))
+    assert await asyncio.to_thread(server.process.wait, 10) == 0
+
+
+async def test_one_that_never_reads_is_dropped_and_holds_up_nobody(serve):
+    server = serve("--model", "echo", "--voice", "tone")
+    small = socket.create_connection(("localhost", server.port))
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    small.setblocking(False)
+    async with client(server) as other, client(server, sock=small, max_queue=1, ping_interval=None) as stuck:
+        stuck.socket.transport.pause_reading()
+        content = [{"type": "input_text", "text": "word " * 20_000}]
+        await stuck.send("conversation.item.create", item={"id": "long", "type": "message", "role": "user",
+                                                           "content": content})  # fmt: skip
+        for _ in range(120):
+            await stuck.send("conversation.item.retrieve", item_id="long")
+        begin, waits = time.perf_counter(), []
+        while free(server) < 9 and time.perf_counter() - begin < 20:
+            waits.append(await other.served())
+            await asyncio.sleep(0.1)
+        assert free(server) == 9, "its seat is still taken"
+        assert sorted(waits)[len(waits) // 2] < 0.1 and max(waits) < PROMPT_S
+        _, told = fetch(server, "/metrics")
+        assert "voicechat_lagging_closed_total 1.0" in told
+        await other.served()
+        open_ends = await asyncio.to_thread(dropped, server, small)
+        server.process.send_signal(signal.SIGTERM)
+        assert await other.closed() == (1001, "server_stopping")
+        ended = await asyncio.to_thread(exit_code, server)
+        stuck.socket.transport.abort()
+    assert open_ends and ended is not None
+
+
+def dropped(server, socket):
+    """Whether the server has let go of the other end within 4 s."""
+    port = f":{socket.getsockname()[1]:04X} "
+    for _ in range(40):
+        table = open(f"/proc/{server.process.pid}/net/tcp").read()  # noqa: SIM115, PTH123
+        if not any(port in line.split("  ")[0] for line in table.splitlines()):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def exit_code(server):
+    with suppress(Exception):
+        return server.process.wait(10)
+    return None
+
+
+__all__ = ["os"]

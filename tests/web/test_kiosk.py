@@ -1,0 +1,315 @@
+"""The kiosk in a real browser that nobody touches, against a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.speech import say, silence
+
+playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(not os.access(CHROMIUM, os.X_OK), reason="no chromium: apt-get install chromium")
+
+SAID_AT_S = 1.2
+BACK = "One moment, I will be right back."
+TECHNICAL = re.compile(r"error|exception|traceback|undefined|null|object|https?:|\bat \w+\.|\d{3,}|_", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium as docs/kiosk.md starts it; whenever its microphone is opened, a question is asked once."""
+    said = tmp_path_factory.mktemp("microphone") / "said.wav"
+    question = 0.5 * say("what is seven times eight")
+    soundfile.write(said, np.concatenate([silence(SAID_AT_S), question, silence(60.0)]), 16_000)
+    with playwright.sync_playwright() as starter:
+        started = starter.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--autoplay-policy=no-user-gesture-required",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={said}%noloop",
+            ],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A page that shows nothing technical at any moment, and fetches nothing from elsewhere."""
+    context = browser.new_context(viewport={"width": 1024, "height": 600}, permissions=["microphone"])
+    page = context.new_page()
+    hosts, seen = set(), set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2].split(":")[0]))
+    page.on("websocket", lambda socket: hosts.add(socket.url.split("/")[2].split(":")[0]))
+    page.expose_function("saw", lambda text: seen.add(text))
+    page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => {
+             const tell = () => saw(document.body.innerText);
+             new MutationObserver(tell).observe(document.body, { subtree: true, childList: true, attributes: true });
+           });"""
+    )
+    yield page
+    context.close()
+    assert hosts == {"localhost"}
+    assert [text for text in seen if TECHNICAL.search(text)] == []
+
+
+def wait_for(page, screen: str, state: str | None = None, timeout_s: float = 15) -> None:
+    wanted = f'body[data-screen="{screen}"]' + (f'[data-state="{state}"]' if state else "")
+    page.wait_for_selector(wanted, timeout=timeout_s * 1000)
+
+
+def wait_for_line(page, line: str, timeout_s: float = 15) -> None:
+    page.wait_for_selector(f'body[data-screen="pause"] #line:text-is("{line}")', timeout=timeout_s * 1000)
+
+
+def heard_from(page) -> list[dict]:
+    """The server's events, as they come."""
+    events: list[dict] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: events.append(json.loads(data))))
+    return events
+
+
+def sessions(events: list[dict]) -> list[str]:
+    return [event["session"]["id"] for event in events if event["type"] == "session.created"]
+
+
+def loads(page) -> list[str]:
+    """The page's own address, as often as it is loaded."""
+    loaded: list[str] = []
+    page.on("domcontentloaded", lambda page: loaded.append(page.url))
+    return loaded
+
+
+def test_a_visitor_is_answered_and_then_forgotten(server, page):
+    events = heard_from(page)
+    page.goto(f"{server.url}/kiosk?silence=2&title=Museum&examples=Who+are+you?")
+    wait_for(page, "attract", "listening")
+    assert page.inner_text("#example") == "“Who are you?”"
+    wait_for(page, "talk", "hearing")  # by the voice alone
+    wait_for(page, "talk", "speaking")
+    page.wait_for_function("document.getElementById('answer').innerText === 'Seven times eight is fifty-six.'")
+    assert page.text_content("#question") == "what is seven times eight"
+    size = page.evaluate("parseFloat(getComputedStyle(document.getElementById('answer')).fontSize)")
+    assert size > 600 / 15  # to be read from afar
+    assert "fifty" in page.inner_text("[aria-live=polite]")
+
+    wait_for(page, "attract", "listening")
+    assert not re.search("seven|fifty", page.content(), re.IGNORECASE)
+    assert len(set(sessions(events))) == 2  # the next visitor's is a fresh one
+
+
+def test_it_comes_back_by_itself_after_the_server(serve, page):
+    first = serve("--model", "echo", "--voice", "tone", "--kiosk", "attract=touch&title=Before")
+    page.goto(f"{first.url}/kiosk")
+    wait_for(page, "attract", "listening")
+    loaded = loads(page)
+    first.process.kill()
+    wait_for_line(page, BACK)
+    serve("--model", "echo", "--voice", "tone", "--port", str(first.port), "--kiosk", "attract=touch&title=After")
+    wait_for(page, "attract", "listening")
+    page.wait_for_function("document.getElementById('title').textContent === 'After'")  # what is new is taken over
+    wait_for(page, "attract", "listening")
+    page.wait_for_timeout(1000)
+    assert len(loaded) == 1
+
+
+def test_a_page_that_always_seems_to_have_changed_is_loaded_again_once(server, page):
+    page.clock.install()
+    count = iter(range(10_000))
+
+    def another(route):
+        if route.request.method == "HEAD":
+            route.fulfill(headers={"etag": str(next(count))})
+        else:
+            route.continue_()
+
+    page.route("**/playback-worklet.js", another)
+    loaded, events = loads(page), heard_from(page)
+    page.goto(f"{server.url}/kiosk?attract=touch")
+    page.wait_for_function("sessionStorage.getItem('kiosk.renewed')")
+    for _ in range(3):
+        wait_for(page, "attract", "listening")
+        known = len(sessions(events))
+        page.clock.fast_forward(310_000)  # nobody has come for five minutes: a fresh session
+        page.wait_for_function("document.body.dataset.state === 'listening'")
+        page.wait_for_timeout(300)
+        assert len(sessions(events)) > known
+    assert len(loaded) == 3  # at once, and when ten minutes had gone
+
+
+def test_it_hears_only_while_the_key_is_held(server, page):
+    page.goto(f"{server.url}/kiosk?push=1&key=F9")
+    wait_for(page, "attract", "listening")
+    assert page.inner_text("#push") == "Hold and speak"
+    page.wait_for_timeout(300)
+    page.keyboard.down("F9")
+    wait_for(page, "talk", "hearing")
+    page.wait_for_timeout(3000)  # the question is over by now; without the button it would have been answered
+    assert page.get_attribute("body", "data-state") == "hearing"
+    page.keyboard.up("F9")
+    wait_for(page, "talk", "speaking")
+    page.wait_for_function("document.getElementById('answer').innerText === 'Seven times eight is fifty-six.'")
+
+    page.click("#push")  # a tap: it hears until the next one
+    assert page.inner_text("#push") == "Touch again when you have finished"
+    wait_for(page, "talk", "hearing")
+    page.click("#push")
+    wait_for(page, "talk", "thinking")
+
+
+@pytest.mark.parametrize(
+    "query, line",
+    [
+        ("silense=3", 'there is no option "silense": did you mean silence=?'),
+        ("silence=soon", "silence=soon cannot be had: give seconds from 2 to 3600, e.g. 30"),
+        ("push=1&key=Spacebar", "key=Spacebar is no key: give one character, or a name such as Space, Enter, F9"),
+        ("push=1&attract=voice", "attract=voice and push=1 exclude each other: leave one of them out"),
+        ("model=gpt", "model=gpt is not there: this server has mini"),
+        ("voice=nobody", "voice=nobody: no voice is called 'nobody'"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_named_in_one_line(server, browser, query, line):
+    page = browser.new_page()
+    page.goto(f"{server.url}/kiosk?{query}")
+    page.wait_for_function("(line) => document.getElementById('setup').textContent.includes(line)", arg=line)
+    assert page.is_visible("#setup") and not page.is_visible("#invite")
+    page.close()
+
+
+def test_whatever_goes_wrong_is_told_kindly(server, page):
+    trace = 'Traceback (most recent call last):\n  File "model.py", line 404: CUDA error'
+    told, connections = [], []
+
+    def through(socket):
+        wire = socket.connect_to_server()
+        connections.append(socket)
+
+        def change(message):
+            event = json.loads(message)
+            if event["type"] == "response.done":
+                event["response"] |= {"status": "failed", "status_details": {"error": {"message": trace}}}
+                socket.send(json.dumps({"type": "error", "error": {"code": "server_error", "message": trace}}))
+            if event["type"] not in ("response.output_audio.delta", "response.output_audio_transcript.delta"):
+                socket.send(json.dumps(event))
+            told.append(event["type"])
+
+        wire.on_message(change)
+
+    page.route_web_socket("**/v1/realtime*", through)
+    page.goto(f"{server.url}/kiosk?silence=60&examples=Who+are+you?")
+    wait_for(page, "talk", "hearing")
+    page.wait_for_function(
+        "document.getElementById('status').textContent === 'I did not catch that. Please say it again.'"
+    )
+    assert "response.done" in told
+
+    page.evaluate("setTimeout(() => { throw new TypeError('x is undefined') })")
+    wait_for_line(page, BACK)
+    wait_for(page, "attract", "listening")  # recovered, and the visitor is forgotten
+    assert len(connections) == 2
+    assert "seven" not in page.content()
+
+
+def test_an_answer_that_never_comes_is_given_up(server, page):
+    page.clock.install()
+
+    def through(socket):
+        wire = socket.connect_to_server()
+        hangs = []
+
+        def change(message):
+            if not hangs:
+                socket.send(message)
+            if json.loads(message)["type"] == "response.created":
+                hangs.append(True)
+
+        wire.on_message(change)
+
+    page.route_web_socket("**/v1/realtime*", through)
+    page.goto(f"{server.url}/kiosk")
+    wait_for(page, "talk", "thinking")
+    page.clock.fast_forward(15_000)
+    assert page.get_attribute("body", "data-screen") == "talk"
+    page.clock.fast_forward(6_000)
+    wait_for_line(page, "I am sorry, I lost my thread. Please ask me again.")
+    page.clock.fast_forward(6_000)
+    wait_for(page, "attract", "listening")
+
+
+def test_a_microphone_that_is_unplugged_is_awaited(server, page):
+    page.add_init_script(
+        """const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+           navigator.mediaDevices.getUserMedia = async (wanted) => {
+             if (window.unplugged) throw new DOMException("Requested device not found", "NotFoundError");
+             return (window.stream = await open(wanted)); };"""
+    )
+    page.clock.install()
+    page.goto(f"{server.url}/kiosk?attract=touch")
+    wait_for(page, "attract", "listening")
+    page.clock.fast_forward(10_000)
+    page.evaluate("unplugged = true; stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    page.clock.fast_forward(2_000)
+    wait_for_line(page, "I cannot hear you just now: my microphone is missing.")
+    page.evaluate("unplugged = false")
+    page.clock.fast_forward(3_000)
+    wait_for(page, "attract", "listening")
+
+
+def test_a_page_that_came_incomplete_is_loaded_again(server, page):
+    fails = iter([True])
+    page.route("**/wire.js", lambda route: route.abort() if next(fails, False) else route.continue_())
+    page.goto(f"{server.url}/kiosk?attract=touch")
+    wait_for(page, "pause")
+    wait_for(page, "attract", "listening")
+
+
+def test_touch_wakes_it_and_nothing_but_talking_can_be_done(server, page):
+    page.clock.install()
+    page.goto(f"{server.url}/kiosk?attract=touch")
+    wait_for(page, "attract", "listening")
+    assert page.locator("a, input, select, textarea").count() == 0
+    assert page.evaluate("getComputedStyle(document.getElementById('invite')).cursor") == "none"
+    assert page.evaluate("getComputedStyle(document.getElementById('invite')).userSelect") == "none"
+    menu = "document.body.dispatchEvent(new MouseEvent('contextmenu', {bubbles: true, cancelable: true}))"
+    assert not page.evaluate(menu)
+    page.wait_for_timeout(3000)
+    assert page.get_attribute("body", "data-screen") == "attract"  # the question was not heard
+    page.mouse.click(400, 400)
+    wait_for(page, "talk")
+    page.clock.fast_forward(20_000)
+    assert page.get_attribute("body", "data-screen") == "talk"
+    page.clock.fast_forward(11_000)
+    wait_for(page, "attract")  # nobody spoke
+
+
+def test_the_texts_stand_out_from_their_ground(server, page):
+    """WCAG AA: 4.5 to 1, in both themes."""
+    for theme in ("dark", "light"):
+        page.goto(f"{server.url}/kiosk?attract=touch&theme={theme}")
+        wait_for(page, "attract")
+        names = ["invite", "how", "example", "notice", "status", "question", "answer", "line", "setup"]
+        texts = [page.evaluate(f"getComputedStyle(document.getElementById('{name}')).color") for name in names]
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert min(contrast(text, ground) for text in texts) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
