@@ -1,6 +1,8 @@
-# make run    talk to it            make demo   ask it a recorded question, keep the answer
-# make test   everything CI runs    make check  lint and types alone
-# make train  mini, from nothing    make bench  the figures in the README
+# make run    the page, in a browser    make talk   in the terminal
+# make demo   ask it a recorded question, keep the answer
+# make test   everything CI runs        make check  lint and types alone
+# make train  mini, from nothing        make bench  the figures in the README
+# make clients  other people's programs against the server
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -8,17 +10,24 @@ BIN := .venv/bin
 MINI := training/runs/mini
 HOURS ?= 3
 
-.PHONY: run demo test check train bench lock clean
+PORT ?= 7860
 
-run: .venv/run libportaudio2.deb
-	$(BIN)/python run_local.py
+.PHONY: run talk demo test check clients train bench lock clean
+
+run: .venv/run
+	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
+
+talk: .venv/run libportaudio2.deb
+	$(BIN)/python run_local.py $(OPTIONS)
 
 demo: .venv/run
 	@mkdir -p out
 	$(BIN)/python run_local.py --model mini --input docs/question.wav --fast --output out/answer.wav --events out/events.jsonl
 	@echo "the answer is in out/answer.wav"
 
-test: .venv/dev libportaudio2.deb flite.deb espeak-ng.deb pulseaudio.deb pulseaudio-utils.deb libasound2-plugins.deb
+TESTED_WITH := flite espeak-ng chromium libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
+
+test: .venv/dev .venv/clients/agents/made $(TESTED_WITH:=.deb)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
@@ -32,6 +41,7 @@ train: .venv/dev flite.deb espeak-ng.deb
 bench: .venv/dev flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.encoder --model mini
 	$(BIN)/python -m bench.latency --model mini --questions 50
+	$(BIN)/python -m bench.load --sessions 10 --turns 5
 	$(BIN)/python -m bench.gpu
 
 # The virtual environment: `run` has what talking needs, `dev` also what testing and training need.
@@ -54,6 +64,21 @@ endef
 	$(call requirements,p["optional-dependencies"]["dev"]) > .venv/wanted.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -c requirements.lock -r .venv/wanted.txt
 	@touch $@ .venv/run
+
+# Other people's clients, each in an environment of its own, because they do not resolve together.
+clients: .venv/dev flite.deb .venv/clients/agents/made .venv/clients/livekit/made .venv/clients/pipecat/made .venv/clients/js/made
+	CLIENTS=all $(BIN)/python -m pytest tests/web/test_clients.py
+
+.venv/clients/%/made: tests/clients/%.txt | .venv/dev
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(BIN)/python -m venv --without-pip $(@D)
+	$(BIN)/pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --no-compile $(PIP_OPTIONS) --no-deps -r $<
+	@touch $@
+
+.venv/clients/js/made: tests/clients/package.json tests/clients/package-lock.json | .venv/made
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
+	npm ci --prefix $(@D) --no-audit --no-fund --loglevel error
+	@touch $@
 
 # A Debian package, installed where it is missing and may be; where it may not, a line that says what to do.
 %.deb:

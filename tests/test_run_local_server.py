@@ -23,6 +23,7 @@ from websockets.sync.client import connect as talk
 
 import run_local
 from streaming.audio import AudioChunk
+from tests.pulse import pulse
 from tests.speech import say, silence
 from voicechat.conversation import Clip
 from voicechat.errors import ConfigError
@@ -61,15 +62,25 @@ def run(capsys):
     return run_
 
 
-async def start(*arguments):
+async def start(*arguments, env=None):
     return await asyncio.create_subprocess_exec(
-        sys.executable, "run_local.py", *map(str, arguments), cwd=ROOT,
+        sys.executable, "run_local.py", *map(str, arguments), cwd=ROOT, env=env,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
 
-def logged(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def logged(path, kind=None):
+    """The events so far, of that type."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [e for e in events if kind in (None, e["type"])]
+
+
+async def until(happened, process, seconds=30):
+    async with asyncio.timeout(seconds):
+        while not happened():
+            assert process.returncode is None, await process.communicate()
+            await asyncio.sleep(0.05)
 
 
 class Relay:
@@ -161,8 +172,8 @@ def test_attached_clips(server, run, record):
     assert (code, err) == (0, []) and "voicechat: Seven times eight is fifty-six." in out
     code, out, err = run("--server", server.url, "--fast", "--attach", clip)
     assert (code, err) == (0, []) and "voicechat: Seven times eight is fifty-six." in out
-    code, out, err = run("--server", server.url, "--fast", "--attach", clip, "--input", record("q.wav", "and this"))
-    assert code == 0 and len([line for line in out if line.startswith("voicechat: ")]) == 1
+    code, out, err = run("--server", server.url, "--fast", "--attach", record("none.wav", 1.0), "--input", clip)
+    assert (code, err) == (0, []) and len([line for line in out if line.startswith("voicechat: ")]) == 1
 
 
 def test_a_long_recording_with_pauses_is_one_turn(server, run, record):
@@ -215,6 +226,35 @@ async def test_an_interruption_leaves_what_was_heard(server, record, tmp_path):
     assert len(second) > 3 and np.diff(second).max() < 400 and second[-1] == pytest.approx(second_s * 1000, abs=2)
 
 
+async def test_by_microphone_and_loudspeaker(server, record, tmp_path):
+    """Who speaks while it answers hears silence, and then the answer to what was said."""
+    first, second = record("a.wav", "who are you", 0.3), record("b.wav", "what is seven times eight", 0.3)
+    log, played = tmp_path / "log.jsonl", tmp_path / "played.wav"
+    with pulse(tmp_path / "sound") as devices, devices.recording(played):
+        process = await start("--server", server.url, "--events", log, env=devices.env)
+        assert b"headphones" in await process.stdout.readline()
+        await asyncio.sleep(1)  # the microphone opens a moment later
+        await asyncio.to_thread(devices.play, first)
+        await until(lambda: logged(log, "spoken"), process)
+        await asyncio.sleep(0.5)  # let some of the answer be heard
+        await asyncio.to_thread(devices.play, second)
+        await until(lambda: len(logged(log, "turn_ended")) == 2, process)
+        await asyncio.sleep(2.5)
+        process.send_signal(signal.SIGINT)
+        printed, complained = await process.communicate()
+    assert process.returncode == 0 and complained == b"" and b"fifty-six" in printed
+    (cut,) = logged(log, "interrupted")
+    seconds = [sum(e["samples"] for e in logged(log, "spoken") if e["turn"] == turn) / 24_000 for turn in (1, 2)]
+    assert 0.2 < cut["heard_s"] < seconds[0]
+    samples, rate = soundfile.read(played)
+    loud = [np.abs(samples[at : at + rate // 100]).max() > 0.01 for at in range(0, len(samples), rate // 100)]
+    edges = np.flatnonzero(np.diff(np.int8(loud))) / 100
+    begins, ends = edges[0::2], edges[1::2]
+    silence_at = np.argmax(begins[1:] - ends[:-1])  # the longest: between the two answers
+    assert ends[silence_at] - begins[0] == pytest.approx(cut["heard_s"], abs=0.4)
+    assert ends[-1] - begins[silence_at + 1] == pytest.approx(seconds[1], abs=0.4)
+
+
 async def test_a_typed_turn_interrupts(server):
     """The surface that a program may use: what is typed while an answer plays stops it."""
     session = RemoteSession(Server(server.wire + "?extras=1"))
@@ -247,9 +287,7 @@ async def test_a_typed_turn_interrupts(server):
 async def test_ctrl_c_leaves_a_valid_file_and_the_seat(server, tmp_path):
     out = tmp_path / "answer.wav"
     process = await start("--server", server.url, "--text", "tell me a joke", "--output", out)
-    while not (out.exists() and out.stat().st_size > 10_000):
-        assert process.returncode is None
-        await asyncio.sleep(0.05)
+    await until(lambda: out.exists() and out.stat().st_size > 10_000, process)
     process.send_signal(signal.SIGINT)
     _, complained = await process.communicate()
     assert process.returncode == 130 and complained == b""
@@ -340,7 +378,7 @@ def test_a_voice_and_a_model_that_the_server_has_not(server, run):
     assert (code, err) == (0, []) and out[1].startswith("voicechat: ")
 
 
-def test_a_token_one_seat_and_tls(serve, run, monkeypatch, tmp_path):
+def test_a_token_one_seat_tls_and_a_server_that_stops(serve, run, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "theirs"))
     door = serve("--model", "echo", "--voice", "tone", "--tls", "--token", "sesame", "--seats", "1")
     made = tmp_path / "theirs" / "voicechat" / "tls" / "certificate.pem"
@@ -364,6 +402,20 @@ def test_a_token_one_seat_and_tls(serve, run, monkeypatch, tmp_path):
         another.recv()
         refused(run(*at, *HI, "--certificate", made), "somebody else is talking to this server")
 
+    log = tmp_path / "log.jsonl"  # and at last the server stops, in mid-conversation
+    turns = [word for text in ("one two", "three", "four") for word in ("--text", text)]
+    files = ("--output", tmp_path / "out.wav", "--events", log)
+    process = subprocess.Popen(
+        [sys.executable, "run_local.py", *map(str, (*at, "--certificate", made, *turns, *files))], cwd=ROOT,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not logged(log, "spoken"):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    door.stop()
+    out, err = process.communicate(timeout=30)
+    refused((process.returncode, out, err.splitlines()), "the server is being stopped: come back", code=1)
+
 
 def test_tls_where_there_is_none(server, run):
     refused(run("--server", server.url.replace("http", "wss"), *HI), "speaks no TLS", "try --server ws://")
@@ -386,19 +438,6 @@ async def test_a_connection_that_is_lost(server, tmp_path):
     assert process.returncode == 1 and len(lines) == 1, lines
     assert f"the connection to {relay.url} was lost: the answer to turn 2 is not complete" in lines[0]
     assert b"Hello" in printed and [e["turn"] for e in logged(log) if e["type"] == "turn_ended"] == [1]
-
-
-async def test_a_server_that_stops(serve, tmp_path):
-    door, log = serve("--model", "echo", "--voice", "tone"), tmp_path / "log.jsonl"
-    turns = [word for text in ("one two", "three", "four") for word in ("--text", text)]
-    process = await start("--server", door.url, *turns, "--output", tmp_path / "out.wav", "--events", log)
-    while not (log.exists() and "spoken" in log.read_text()):
-        assert process.returncode is None
-        await asyncio.sleep(0.02)
-    await asyncio.to_thread(door.stop)
-    _, complained = await process.communicate()
-    lines = complained.decode().splitlines()
-    assert process.returncode == 1 and len(lines) == 1 and "the server is being stopped: come back" in lines[0], lines
 
 
 @pytest.mark.parametrize(

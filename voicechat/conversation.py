@@ -13,6 +13,7 @@ import numpy as np
 from streaming.audio import RATE
 
 _numbers = itertools.count(1)
+INSTRUCTIONS = "instructions"  # the id of the message that holds them
 
 
 class Clip:
@@ -128,9 +129,6 @@ class Conversation:
             if message.id == id:
                 return index
         raise KeyError(id)
-
-
-INSTRUCTIONS = "instructions"
 
 
 def as_read(messages: Iterable[Message]) -> tuple[Message, ...]:

@@ -301,13 +301,16 @@ class Session:
             told = Conversation(list(messages))
             told.instruct(wanted.instructions)
             messages = told.messages
+        read = as_read(messages)
+        if not any(message.role == "user" for message in read):
+            read = (*read, GREETING)  # an application asks for the first word
         self.turn += 1
         self._playback = Playback(self.turn, new_id())
         waited = None
         if isinstance(self._speech, SpeechSegment):
             waited = (self._ears.now_s - self._ears.voice_end_s) * 1e3
         turn = Turn(
-            self.turn, as_read(messages) or (Message("user"),), wanted, self._memory, self.voice, self._thinking,
+            self.turn, read, wanted, self._memory, self.voice, self._thinking,
             self._speaking, Stopwatch(waited), self._send,
         )  # fmt: skip
         if wanted.remembered:
@@ -377,5 +380,6 @@ class Session:
             self._answering.cancel()
 
 
+GREETING = Message("user", "Hello.")
 REMEMBERED = 50  # answers whose words can still be cut
 KEPT_S = 900.0  # of sound; what a model can attend to is less

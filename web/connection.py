@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -16,8 +17,13 @@ from web.outbox import Lagging, Outbox, Sound
 from web.realtime import Realtime, frame
 
 SEND_S = 10.0  # a frame that cannot be sent for so long has a client that does not read
+FULL = 1000  # events that wait to be sent
 LOOK_S = 1.0  # between two looks at the clock
 GOODBYE_S = 8.0  # to finish a sentence in
+
+
+Drop = Callable[[WebSocket], None]
+"""Cuts a connection off, whatever its client still wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Connection:
         extras = socket.query_params.get("extras", "") in ("1", "true")
         self._realtime = Realtime(chat, model, self._outbox, extras, metrics)
 
-    async def run(self) -> None:
+    async def run(self, drop: Drop) -> None:
         """Until the client has gone, or must."""
         end: Leave | None = None
         try:
@@ -62,6 +68,9 @@ class Connection:
                 await asyncio.shield(self._realtime.close())
         if end is not None:
             await say_and_close(self._socket, end, self._metrics)
+            if end.code in ("lagging", "server_stopping"):  # it may not read that
+                await asyncio.sleep(LOOK_S)
+                drop(self._socket)
 
     async def _read(self) -> None:
         while True:
@@ -74,6 +83,8 @@ class Connection:
             else:
                 self._metrics.received(len(text))
                 await self._realtime.receive(text)
+            while self._outbox.waiting > FULL:  # more is read when some of that has been sent
+                await asyncio.sleep(0.01)
 
     async def _write(self) -> None:
         try:
@@ -119,7 +130,7 @@ class Connection:
 
 async def admit(
     socket: WebSocket, admission: Admission, chats: dict[str, VoiceChat], limits: Limits, metrics: Metrics,
-    leaving: asyncio.Event,
+    leaving: asyncio.Event, drop: Drop,
 ) -> None:  # fmt: skip
     """A client at the door of `/v1/realtime`. Problems are told as an `error` event: browsers see nothing else."""
     headers, secure = socket.headers, socket.url.scheme == "wss"
@@ -147,7 +158,7 @@ async def admit(
         try:
             model = socket.query_params.get("model", "")
             model = model if model in chats else next(iter(chats))
-            await Connection(socket, chats[model], model, limits, metrics, leaving).run()
+            await Connection(socket, chats[model], model, limits, metrics, leaving).run(drop)
         finally:
             metrics.session_closed()
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from streaming.audio import RATE, AudioError, Resampler
-from voicechat.conversation import Clip, Message, new_id
+from voicechat.conversation import INSTRUCTIONS, Clip, Message, new_id
 from web.schema import Refused
 from web.sound import Decoder, Format
 
 Item = dict[str, Any]
+MAX_ID = 200  # characters
 
 
 class Items:
@@ -36,7 +37,7 @@ class Items:
 
     def insert(self, item: Item, after: str | None) -> str | None:
         """Behind the item `after`, at the end, or first ("root"). -> the item before it. Raises Refused."""
-        if item["id"] in self:
+        if item["id"] in self or item["id"] == INSTRUCTIONS:
             raise Refused(
                 "invalid_value", f"the id {item['id']!r} is taken: choose another, or leave it out", "item.id"
             )
@@ -72,6 +73,8 @@ def given_item(given: dict[str, Any], format: Format) -> tuple[Item, Message | N
     """What `conversation.item.create` gives: the item without its sound, and the message. Raises Refused."""
     item = {"object": "realtime.item", "status": "completed", **{k: v for k, v in given.items() if v is not None}}
     item["id"] = item.get("id") or new_id()
+    if len(item["id"]) > MAX_ID:
+        raise Refused("invalid_value", f"an id has at most {MAX_ID} characters", "item.id")
     if item["type"] != "message":
         return item, None
     message = _as_message(item["role"], item["id"], item["content"], format)

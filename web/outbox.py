@@ -122,6 +122,11 @@ class Outbox:
         return len(self._control) > self._limit
 
     @property
+    def waiting(self) -> int:
+        """How many control events wait: with a client that reads, none for long."""
+        return len(self._control)
+
+    @property
     def depth(self) -> int:
         """How many control events and pieces of sound wait."""
         return len(self._control) + len(self._answer)

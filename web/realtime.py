@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from time import monotonic
 from typing import Any
@@ -38,6 +39,8 @@ from web.settings import Settings
 from web.sound import Decoder
 from web.telling import Telling
 
+log = logging.getLogger(__name__)
+
 MAX_AUDIO = 15 * 2**20  # characters of base64 in one event
 MAX_UNCOMMITTED_S = 600.0  # by hand; found by voice, a turn is cut much earlier
 MIN_COMMIT_S = 0.1
@@ -57,6 +60,7 @@ class Realtime:
         self.telling.session = self.session
         self._extras = extras
         self._decoder = Decoder(self.settings.input_format)
+        self._silenced: str | None = None  # the response that the client's own truncate has ended
 
     async def begin(self) -> None:
         """The server speaks first."""
@@ -73,6 +77,10 @@ class Realtime:
             self.telling.error(refused.code, str(refused), refused.param, raw.get("event_id"))
         except AudioError as error:
             self.telling.error("invalid_value", str(error), "audio", raw.get("event_id"))
+        except Exception:
+            log.exception("an event could not be handled")
+            told = "this event could not be handled, for a reason that is the server's: the conversation goes on"
+            self.telling.error("server_error", told, None, raw.get("event_id"))
         self.telling.note_state()
 
     @property
@@ -220,6 +228,9 @@ class Realtime:
         item = self.items.find(event.item_id, "truncate")
         sent_ms = self.telling.sent_ms(event.item_id)
         audio_end_ms = max(0, min(event.audio_end_ms, sent_ms))
+        response = self.telling.response
+        if response is not None and response.item_id == event.item_id:
+            self._silenced = response.id
         try:
             text = await self.session.truncate(event.item_id, audio_end_ms / 1000)
         except KeyError:
@@ -252,6 +263,7 @@ class Realtime:
                 remembered=given.get("conversation") != "none",
                 max_tokens=limit if isinstance(limit, int) else None,
             )
+        self._silenced = None
         self.telling.shown = {"metadata": shown.get("metadata")}
         await self.session.respond(wanted)
 
@@ -264,7 +276,10 @@ class Realtime:
                 yield message
 
     async def _cancel(self, id: str | None) -> None:
-        response = self.telling.response
+        response, silenced = self.telling.response, self._silenced
+        self._silenced = None
+        if response is None and silenced is not None and id in (None, silenced):
+            return  # openai-agents falls silent by a truncate and a cancel
         if response is None or id not in (None, response.id):
             raise Refused("response_cancel_not_active", "Cancellation failed: no such response is in progress")
         self.telling.reason = "client_cancelled"
@@ -274,4 +289,5 @@ class Realtime:
 
 def frame(event: dict[str, Any]) -> str:
     """An event as it goes over the wire."""
-    return json.dumps({"event_id": f"event_{uuid4().hex[:21]}", **event}, separators=(",", ":"))
+    named = {"event_id": f"event_{uuid4().hex[:21]}", **event}
+    return json.dumps(named, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

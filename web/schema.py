@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -63,14 +64,51 @@ TYPES = [
 
 
 def read(text: str) -> dict[str, Any]:
-    """The JSON object of a frame. Raises Refused."""
+    """The JSON object of a frame, of a shape that can be sent back. Raises Refused."""
     try:
-        event = json.loads(text)
+        event = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Refused("invalid_json", f"this is not JSON ({_short(error)}): send one JSON object a frame") from None
     if not isinstance(event, dict):
         raise Refused("invalid_json", 'this is JSON, but no object: send {"type": ...}')
+    check_shape(event)
     return event
+
+
+MAX_DEPTH = 50
+MAX_CHARACTERS = 200_000  # of everything but sound: what is echoed fits into a frame, which clients take up to 1 MiB
+
+
+def check_shape(event: dict[str, Any]) -> None:
+    """Raises Refused for what is too deep, too long, or cannot be written down again."""
+    length, level = 0, [(event, "")]
+    for _ in range(MAX_DEPTH):
+        inner: list[tuple[Any, str]] = []
+        for value, key in level:
+            if isinstance(value, dict):
+                inner += [(v, k) for k, v in value.items()] + [(k, "") for k in value]
+            elif isinstance(value, list):
+                inner += [(v, "") for v in value]
+            elif isinstance(value, str) and key != "audio":
+                length += len(value)
+                if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+                    raise Refused("invalid_json", "a text holds half of a character (a lone surrogate): send UTF-8")
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise Refused("invalid_json", "a number is too large to be one")
+        if not inner:
+            break
+        level = inner
+    else:
+        raise Refused("invalid_json", f"this is nested more than {MAX_DEPTH} levels deep: make it flatter")
+    if length > MAX_CHARACTERS:
+        raise Refused(
+            "string_above_max_length",
+            f"{length} characters of text in one event: send at most {MAX_CHARACTERS}, in several events",
+        )
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON's")
 
 
 def validate(event: dict[str, Any]) -> ClientEvent:

@@ -59,11 +59,12 @@ def application(chats: dict[str, VoiceChat], options: Options) -> FastAPI:
 
     app = FastAPI(title="voicechat", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.leaving = leaving
+    app.state.drop = lambda _: None  # the server knows the connections
 
     @app.websocket("/v1/realtime")
     @app.websocket("/realtime")
     async def realtime(socket: WebSocket) -> None:
-        await admit(socket, admission, chats, limits, metrics, leaving)
+        await admit(socket, admission, chats, limits, metrics, leaving, app.state.drop)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -117,10 +118,18 @@ def _mount_page(app: FastAPI, chats: dict[str, VoiceChat]) -> None:
 class Server(uvicorn.Server):
     """uvicorn, which says goodbye before it closes connections."""
 
+    def drop(self, socket: WebSocket) -> None:
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None and socket.client == getattr(connection, "client", None):
+                transport.abort()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app = self.config.app
         assert isinstance(app, FastAPI)
         app.state.leaving.set()
+        for server in self.servers:
+            server.close()  # whoever comes next may have the port
         while any("websocket" in type(c).__name__.lower() for c in self.server_state.connections):
             if self.force_exit:
                 break
@@ -145,4 +154,6 @@ def serve(app: FastAPI, options: Options, listening: socket.socket, certificate:
         proxy_headers=False,
         server_header=False,
     )
-    Server(config).run(sockets=[listening])
+    server = Server(config)
+    app.state.drop = server.drop
+    server.run(sockets=[listening])

@@ -9,7 +9,7 @@ from streaming.endpoint import EndpointTimes
 from tts.voice import Voice, VoiceError, load_voice
 from voicechat.turn import Wanted
 from voicechat.turntaking import Policy
-from web.schema import Refused
+from web.schema import Refused, check_shape
 from web.sound import Format
 
 PCM = {"type": "audio/pcm", "rate": 24_000}
@@ -54,6 +54,7 @@ class Settings:
         """Merge what is present. Raises Refused and changes nothing where a value cannot be had."""
         changes = {k: v for k, v in changes.items() if k not in ("type", "object", "id", "model", "expires_at")}
         session = merged(self.session, changes)
+        check_shape(session)  # it is echoed whole
         audio = session["audio"]
         audio["input"]["turn_detection"] = _filled(audio["input"]["turn_detection"])
         for name in ("input", "output"):
@@ -122,12 +123,12 @@ def policy(detection: dict[str, Any] | None, times: EndpointTimes) -> Policy:
     if detection is None:
         return Policy(detects=False, answers=False, interrupts=False, times=times)
     threshold, pre_roll_s = times.threshold, times.pre_roll_s
-    if detection["type"] == "semantic_vad":
-        silence_s = SILENCE_S[detection["eagerness"]]
-    else:
-        silence_s = detection["silence_duration_ms"] / 1000
-        threshold, pre_roll_s = detection["threshold"], detection["prefix_padding_ms"] / 1000
     try:
+        if detection["type"] == "semantic_vad":
+            silence_s = SILENCE_S[detection["eagerness"]]
+        else:
+            silence_s = detection["silence_duration_ms"] / 1000
+            threshold, pre_roll_s = detection["threshold"], detection["prefix_padding_ms"] / 1000
         adapted = EndpointTimes(
             threshold=threshold,
             release=min(times.release, max(0.01, threshold - 0.15)),
@@ -138,7 +139,7 @@ def policy(detection: dict[str, Any] | None, times: EndpointTimes) -> Policy:
             post_roll_s=min(times.post_roll_s, silence_s),
             max_turn_s=times.max_turn_s,
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Refused("invalid_value", f"turn_detection: {error}", "session.audio.input.turn_detection") from None
     return Policy(True, detection["create_response"], detection["interrupt_response"], adapted)
 

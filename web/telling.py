@@ -23,7 +23,7 @@ from voicechat.events import (
     as_json,
 )
 from voicechat.turntaking import State
-from web.items import Item, Items, spoken_item
+from web.items import MAX_ID, Item, Items, spoken_item
 from web.metrics import Metrics
 from web.outbox import Outbox, Sound
 from web.response import Response
@@ -69,7 +69,9 @@ class Telling:
         self._outbox.control({"type": type, **fields})
 
     def error(self, code: str, message: str, param: str | None = None, event_id: Any = None) -> None:
-        known = {"code": code, "message": message, "param": param, "event_id": event_id}
+        if not isinstance(event_id, str) or len(event_id) > MAX_ID:
+            event_id = None
+        known = {"code": code, "message": message[:500], "param": param and param[:MAX_ID], "event_id": event_id}
         self._metrics.error(code)
         kind = "server_error" if code == "server_error" else "invalid_request_error"
         self.send("error", error={"type": kind, **{k: v for k, v in known.items() if v is not None}})

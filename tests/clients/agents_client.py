@@ -9,7 +9,8 @@ from typing import Any
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 from agents.realtime.model_inputs import RealtimeModelSendRawMessage
-from scenarios import API_KEY, Answer, Seen, beside, main
+from application import API_KEY, Answer, Seen, beside
+from scenarios import main
 
 
 class AgentsClient:

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+from application import API_KEY, RATE, Answer, Seen
 from livekit import rtc
 from livekit.agents import function_tool
 from livekit.plugins.openai.realtime import RealtimeModel, RealtimeSession
-from scenarios import API_KEY, RATE, Answer, Seen, main
+from scenarios import main
 
 
 class LiveKitClient:

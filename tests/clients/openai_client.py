@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from application import API_KEY, MODEL, Answer, Seen, beside
 from openai import AsyncOpenAI
-from scenarios import API_KEY, MODEL, Answer, Seen, beside, main
+from scenarios import main
 
 TOOL = {
     "type": "function",

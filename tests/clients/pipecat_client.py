@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from application import API_KEY, RATE, Answer, Seen, beside, until
 from loguru import logger
 from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
 from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
@@ -36,7 +37,7 @@ from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
-from scenarios import API_KEY, RATE, Answer, Seen, beside, main, until
+from scenarios import main
 
 TOOL = FunctionSchema("switch_light", "Switches the light on or off.", {"on": {"type": "boolean"}}, ["on"])
 

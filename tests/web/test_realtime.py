@@ -232,6 +232,27 @@ async def test_barge_in_is_told_first_then_the_answer_closes_then_the_client_cut
         assert 400 < truncated["audio_end_ms"] < 700  # no more than was sent
 
 
+async def test_a_cancel_behind_the_truncate_that_ended_the_answer_is_no_error(chat):
+    async with Client(chat, ahead_s=0.2) as client:
+        await client.write("one two three four five six seven eight nine ten eleven twelve")
+        await client.realtime.session.idle()
+        await client.drain()
+        answer = client.last("response.output_item.added")["item"]["id"]
+        await client.send("conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=100)
+        assert client.last("response.done")["response"]["status"] == "cancelled"
+        assert await client.send("response.cancel") == []
+        (error,) = await client.send("response.cancel")
+        assert error["error"]["code"] == "response_cancel_not_active"
+
+
+async def test_an_application_may_ask_for_the_first_word(chat):
+    async with Client(chat) as client:
+        await client.send("response.create", response={"instructions": "Greet the user."})
+        await client.settle()
+        assert client.last("response.output_audio_transcript.done")["transcript"] == "You wrote: Hello.. "
+        assert [m.role for m in client.realtime.session.conversation.messages] == ["assistant"]
+
+
 async def test_cutting_what_is_no_answer(chat):
     async with Client(chat) as client:
         await client.send("conversation.item.create", item={**USER, "id": "a"})

@@ -3,15 +3,29 @@
 export const LINES = {
   en: {
     invite: "Ask me something.",
-    how: { voice: "Just speak. I am listening.", touch: "Touch the screen, then speak.", push: "Hold the button while you speak." },
+    how: {
+      voice: "Just speak. I am listening.",
+      touch: "Touch the screen, then speak.",
+      push: "Hold the button while you speak.",
+    },
     quotes: "“”",
-    examples: ["What is seven times eight?", "Who are you?", "Tell me a joke.", "Can you repeat five, five, one, two?", "Is my voice sent anywhere?"],
+    examples: [
+      "What is seven times eight?",
+      "Who are you?",
+      "Tell me a joke.",
+      "Can you repeat five, five, one, two?",
+      "Is my voice sent anywhere?",
+    ],
     notice: {
       voice: "The microphone is on. I forget what was said when you leave.",
       touch: "I hear nothing until you touch the screen. I forget what was said when you leave.",
       push: "I hear you only while you hold the button. I forget what was said when you leave.",
     },
-    push: { rest: "Hold and speak", held: "Let go to get an answer", latched: "Touch again when you have finished" },
+    push: {
+      rest: "Hold and speak",
+      held: "Let go to get an answer",
+      latched: "Touch again when you have finished",
+    },
     listening: "I am listening",
     waiting: "Hold the button to ask more",
     hearing: "I hear you",
@@ -24,15 +38,27 @@ export const LINES = {
   },
   de: {
     invite: "Frag mich etwas.",
-    how: { voice: "Sprich einfach, ich höre zu.", touch: "Berühre den Bildschirm, dann sprich.", push: "Halte den Knopf, während du sprichst." },
+    how: {
+      voice: "Sprich einfach, ich höre zu.",
+      touch: "Berühre den Bildschirm, dann sprich.",
+      push: "Halte den Knopf, während du sprichst.",
+    },
     quotes: "„“",
-    examples: ["Wie viel ist sieben mal acht?", "Wer bist du?", "Erzähl mir einen Witz."],
+    examples: [
+      "Wie viel ist sieben mal acht?",
+      "Wer bist du?",
+      "Erzähl mir einen Witz.",
+    ],
     notice: {
       voice: "Das Mikrofon ist an. Ich vergesse das Gesagte, wenn du gehst.",
       touch: "Ich höre nichts, bis du den Bildschirm berührst. Ich vergesse das Gesagte, wenn du gehst.",
       push: "Ich höre dich nur, solange du den Knopf hältst. Ich vergesse das Gesagte, wenn du gehst.",
     },
-    push: { rest: "Halten und sprechen", held: "Loslassen für die Antwort", latched: "Noch einmal berühren, wenn du fertig bist" },
+    push: {
+      rest: "Halten und sprechen",
+      held: "Loslassen für die Antwort",
+      latched: "Noch einmal berühren, wenn du fertig bist",
+    },
     listening: "Ich höre zu",
     waiting: "Halte den Knopf, um weiterzufragen",
     hearing: "Ich höre dich",
@@ -45,15 +71,27 @@ export const LINES = {
   },
   fr: {
     invite: "Posez-moi une question.",
-    how: { voice: "Parlez, je vous écoute.", touch: "Touchez l’écran, puis parlez.", push: "Maintenez le bouton pendant que vous parlez." },
+    how: {
+      voice: "Parlez, je vous écoute.",
+      touch: "Touchez l’écran, puis parlez.",
+      push: "Maintenez le bouton pendant que vous parlez.",
+    },
     quotes: ["«\u00a0", "\u00a0»"],
-    examples: ["Combien font sept fois huit ?", "Qui êtes-vous ?", "Racontez-moi une blague."],
+    examples: [
+      "Combien font sept fois huit ?",
+      "Qui êtes-vous ?",
+      "Racontez-moi une blague.",
+    ],
     notice: {
       voice: "Le microphone est ouvert. J’oublie ce qui a été dit quand vous partez.",
       touch: "Je n’entends rien avant que vous touchiez l’écran. J’oublie ce qui a été dit quand vous partez.",
       push: "Je vous entends seulement quand vous tenez le bouton. J’oublie ce qui a été dit quand vous partez.",
     },
-    push: { rest: "Maintenez et parlez", held: "Relâchez pour la réponse", latched: "Touchez encore quand vous avez fini" },
+    push: {
+      rest: "Maintenez et parlez",
+      held: "Relâchez pour la réponse",
+      latched: "Touchez encore quand vous avez fini",
+    },
     listening: "Je vous écoute",
     waiting: "Maintenez le bouton pour continuer",
     hearing: "Je vous entends",

@@ -56,7 +56,9 @@ export function readOptions(search) {
       throw new SetupError(`${name === "token" ? "token=" : `${name}=${text}`} ${error.message}`);
     }
   }
-  if (options.push && options.attract) throw new SetupError(`attract=${options.attract} and push=1 exclude each other: leave one of them out`);
+  if (options.push && options.attract) {
+    throw new SetupError(`attract=${options.attract} and push=1 exclude each other: leave one of them out`);
+  }
   if (options.key && !options.push) throw new SetupError(`key=${options.key} needs push=1 beside it`);
   return { ...options, attract: options.push ? "push" : (options.attract ?? "voice"), key: options.key ?? "Space" };
 }

@@ -4,7 +4,9 @@ import { LINES } from "./kiosk-lines.js";
 
 const EXAMPLE_MS = 7000;
 const FADE_MS = 800;
-const NAMES = ["title", "figure", "push", "invite", "how", "example", "status", "captions", "question", "answer", "line", "setup", "notice", "patience"];
+const NAMES = (
+  "title figure push invite how example status captions question answer line setup notice patience"
+).split(" ");
 
 export class Screen {
   #elements = Object.fromEntries(NAMES.map((name) => [name, document.getElementById(name)]));
@@ -40,7 +42,7 @@ export class Screen {
     if (body.dataset.state !== state) body.dataset.state = state;
     if (line) this.#write("line", this.lines[line]);
     this.#write("setup", setup ?? "");
-    this.#write("status", status ? this.lines[status] : "");
+    this.#write("status", this.lines[status] ?? "");
     this.#elements.push.hidden = this.attract !== "push" || screen === "pause";
     this.#elements.push.dataset.push = push;
     this.#write("push", this.lines.push[push]);
@@ -114,7 +116,9 @@ export class Screen {
 /** Nobody gets out of it, or into the browser's own menus, by touching. */
 function lock() {
   const stop = (event) => event.preventDefault();
-  for (const kind of ["contextmenu", "dragstart", "drop", "dragover", "selectstart", "gesturestart", "copy"]) addEventListener(kind, stop);
+  for (const kind of ["contextmenu", "dragstart", "drop", "dragover", "selectstart", "gesturestart", "copy"]) {
+    addEventListener(kind, stop);
+  }
   addEventListener("wheel", (event) => event.ctrlKey && stop(event), { passive: false });
   addEventListener("touchmove", (event) => event.touches.length > 1 && stop(event), { passive: false });
   addEventListener("keydown", (event) => {

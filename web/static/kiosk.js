@@ -25,8 +25,11 @@ const STARTING_MS = 5000;
 const BUSY = new Set(["hearing", "thinking", "speaking"]);
 const LONGEST_MS = { thinking: 20000, speaking: 20000, hearing: 90000 }; // without anything new
 
+// Said by the server before it ends a connection: no failed answer.
+const GOODBYES = new Set(["session_expired", "session_idle", "server_stopping", "server_full", "too_many_sessions"]);
 const BLOCKED = {
-  "insecure-origin": "A browser gives this address no microphone: open it as https://, or on the machine itself as http://localhost",
+  "insecure-origin":
+    "A browser gives this address no microphone: open it as https://, or on the machine itself as http://localhost",
   "microphone-denied": "The browser blocks the microphone: allow it for this address",
   "no-microphone": "",
 };
@@ -149,8 +152,8 @@ class Kiosk {
     else if (Object.hasOwn(BLOCKED, kind)) this.#setup.microphone = BLOCKED[kind];
     else if (kind === "idle") this.#startedAt = -Infinity; // again at once
     else if (kind === "token") this.#refused();
-    else if (detail === "invalid_value" && performance.now() - this.#freshAt < SETTLING_MS) this.#setup.options = this.#unwanted(message);
-    else if (kind === "model" || kind === "lagging") this.#failed();
+    else if (detail === "invalid_value" && performance.now() - this.#freshAt < SETTLING_MS) this.#refusedOption(message);
+    else if ((kind === "model" && !GOODBYES.has(detail)) || kind === "lagging") this.#failed();
   }
 
   #refused() {
@@ -158,13 +161,14 @@ class Kiosk {
     this.#setup.token = this.#options.token ? "token= is not the server's" : "token= is missing: this server wants one";
   }
 
-  /** The server took the options apart, and did not like one of them. */
-  #unwanted(message) {
+  /** Only a voice cannot be checked before the server has it. */
+  #refusedOption(message) {
     const { voice } = this.#options;
-    return voice ? `voice=${voice}: ${message.split("; list all")[0]}` : message;
+    this.#setup.options = voice ? `voice=${voice}: ${message.split("; list all")[0]}` : message;
   }
 
   #failed() {
+    if (!this.#visitor) return;
     if (++this.#failures >= 3) this.#apologise();
     else this.#note();
   }
