@@ -34,7 +34,7 @@ from voicechat.turn import Wanted
 from web.items import Items, given_item
 from web.metrics import Metrics
 from web.outbox import Outbox, Sound
-from web.schema import ClientEvent, PlayedEvent, Refused, read, validate
+from web.schema import ClientEvent, PlayedEvent, Refused, check_shape, read, validate
 from web.settings import Settings
 from web.sound import Decoder
 from web.telling import Telling
@@ -72,6 +72,7 @@ class Realtime:
         raw: dict[str, Any] = {}
         try:
             raw = read(text)
+            check_shape(raw)
             await self._take(self._validated(raw), raw)
         except Refused as refused:
             self.telling.error(refused.code, str(refused), refused.param, raw.get("event_id"))

@@ -128,8 +128,6 @@ class Server(uvicorn.Server):
         app = self.config.app
         assert isinstance(app, FastAPI)
         app.state.leaving.set()
-        for server in self.servers:
-            server.close()  # whoever comes next may have the port
         while any("websocket" in type(c).__name__.lower() for c in self.server_state.connections):
             if self.force_exit:
                 break

@@ -1,0 +1,58 @@
+"""Takes the pictures of the README: `python docs/pictures.py`, from the repository's root, with Chromium installed."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from playwright.sync_api import sync_playwright
+
+from tests.conftest import start
+from tests.speech import say
+
+HERE = Path(__file__).parent
+RATE = 16_000
+SAID = ((1.0, "what is seven times eight"), (6.0, "do you know a joke"), (12.0, "is my voice sent anywhere"))
+
+
+def microphone(folder: str) -> Path:
+    sound = (np.random.default_rng(0).standard_normal(RATE * 60) * 1e-4).astype(np.float32)
+    for at_s, words in SAID:
+        said = 0.5 * say(words)
+        sound[int(at_s * RATE) :][: len(said)] += said
+    path = Path(folder, "said.wav")
+    soundfile.write(path, sound, RATE)
+    return path
+
+
+def main() -> None:
+    server = start("--model", "mini", "--greedy")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as starter:
+        flags = [
+            "--no-sandbox",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-audio-capture={microphone(folder)}%noloop",
+            "--autoplay-policy=no-user-gesture-required",
+        ]
+        for name, path, width, height, scale, wait_s in (
+            ("page.png", "/", 1280, 800, 1, 14.6),
+            ("page-phone.png", "/", 390, 844, 1, 14.6),
+            ("kiosk.png", "/kiosk", 1280, 720, 1, 0.0),
+        ):
+            browser = starter.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+            size = {"width": width, "height": height}
+            context = browser.new_context(permissions=["microphone"], viewport=size, device_scale_factor=scale)
+            page = context.new_page()
+            page.goto(server.url + path)
+            if wait_s:
+                page.wait_for_function("window.voicechat")
+                page.get_by_role("button", name="Start").first.click()
+            page.wait_for_timeout(wait_s * 1000 or 900)
+            page.screenshot(path=HERE / name)
+            browser.close()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
