@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -17,6 +18,7 @@ from web.options import Options, parse
 def main() -> int:
     """The exit code: 0 it was stopped, 1 it failed, 2 an option or a file cannot be used."""
     debugging = os.environ.get("VOICECHAT_DEBUG", "0") not in ("", "0")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when it has stopped
     if not debugging:
         warnings.simplefilter("ignore")
     try:

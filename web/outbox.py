@@ -79,8 +79,11 @@ class Outbox:
         """Drop the sound that waits, and every `then` with it."""
         self._answer.clear()
 
-    def finish_sentence(self) -> None:
-        """Drop the sound that waits behind the end of this sentence, or behind 5 s of it; keep every `then`."""
+    def finish_sentence(self) -> bool:
+        """Drop the sound that waits behind the end of this sentence, or behind 5 s of it; keep every `then`.
+
+        -> whether so much has come already.
+        """
         kept: list[Sound | Callable[[], None]] = []
         room_s = 0.0 if _ends_sentence(self.sent_text) else SENTENCE_S
         for entry in self._answer:
@@ -94,6 +97,7 @@ class Outbox:
         self._answer = deque(kept)
         self._act()
         self._changed.set()
+        return room_s <= NEAR_S
 
     # ---- what goes out ------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 MAX_AUDIO = 15 * 2**20  # characters of base64 in one event
 MAX_UNCOMMITTED_S = 600.0  # by hand; found by voice, a turn is cut much earlier
 MIN_COMMIT_S = 0.1
+SENTENCE_S = 3.0  # for the rest of a sentence to be made
 PIECE_S = 0.5  # of a long append that is taken in at a time
 
 
@@ -97,6 +99,11 @@ class Realtime:
     async def say_goodbye(self) -> None:
         """Begin nothing new, and finish the sentence that is being spoken."""
         self.telling.leave()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SENTENCE_S):
+                while not self.telling.finished:
+                    await asyncio.sleep(0.02)
+        self.telling.left()
         await self.session.stop()
 
     async def close(self) -> None:

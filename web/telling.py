@@ -62,6 +62,7 @@ class Telling:
         self._seconds: dict[str, float] = {}  # of the spoken items
         self._state = State.LISTENING
         self._leaving = False
+        self.finished = False  # when leaving: all that will still be said waits in the outbox
 
     # ---- to the client ------------------------------------------------------------------------
 
@@ -92,8 +93,11 @@ class Telling:
     def leave(self) -> None:
         """The server goes away: what is being said is finished, nothing else is begun."""
         self._leaving = True
-        self._outbox.finish_sentence()
-        self._outbox.then(self.end_cancelled)
+        self._finish()
+
+    def left(self) -> None:
+        """No more of the answer comes."""
+        self.finished = True
 
     # ---- what is known of answers -------------------------------------------------------------
 
@@ -140,14 +144,15 @@ class Telling:
                 self._begin(event)
             case TextDelta() if self.response is not None:
                 self.response.write(event.text)
-            case Spoken():
+            case Spoken() if not self.finished:
                 data = self._encoder.push(event.samples, event.rate)
                 self._outbox.sound(data, self._settings.output_format.seconds(len(data)), event.text)
+                self._finish()
             case Answered():
                 self._answered(event)
             case Heard():
                 self._transcribed(event)
-            case Interrupted() | Withdrawn() if not self._leaving:
+            case Interrupted() | Withdrawn() if not self.finished:
                 self.end_cancelled()
             case Failed():
                 self._failed(event)
@@ -205,9 +210,16 @@ class Telling:
         self._outbox.begin()
         self.response.begin(lambda item: self._items.insert(item, None))
 
+    def _finish(self) -> None:
+        """When leaving: whether the end of the sentence has come."""
+        if self._leaving and not self.finished and (self.response is None or self._outbox.finish_sentence()):
+            self.finished = True
+            self._outbox.then(self.end_cancelled)
+
     def _answered(self, event: Answered) -> None:
-        if self._leaving:
+        if self.finished:
             return
+        self.finished = self._leaving
         response = self.response
         if response is not None and response.aloud:
             data = self._encoder.flush()
@@ -238,7 +250,7 @@ class Telling:
         if response is None:
             return
         text = self._outbox.sent_text if response.aloud else response.text
-        if self._leaving and status == "completed" and text != self.session.answer_text:
+        if self.finished and status == "completed" and text != self.session.answer_text:
             status, details = "cancelled", {"type": "cancelled"}
         response.end(text, status, details, usage)
         if response.conversation_id is not None and response.item_id in self._items:
