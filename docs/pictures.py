@@ -38,17 +38,17 @@ def main() -> None:
         for name, path, width, height, scale, wait_s in (
             ("page.png", "/", 1280, 800, 1, 14.6),
             ("page-phone.png", "/", 390, 844, 1, 14.6),
-            ("kiosk.png", "/kiosk", 1280, 720, 1, 0.0),
+            ("kiosk.png", "/kiosk", 1280, 720, 1, 4.2),
         ):
             browser = starter.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
             size = {"width": width, "height": height}
             context = browser.new_context(permissions=["microphone"], viewport=size, device_scale_factor=scale)
             page = context.new_page()
             page.goto(server.url + path)
-            if wait_s:
+            if path == "/":
                 page.wait_for_function("window.voicechat")
                 page.get_by_role("button", name="Start").first.click()
-            page.wait_for_timeout(wait_s * 1000 or 900)
+            page.wait_for_timeout(wait_s * 1000)
             page.screenshot(path=HERE / name)
             browser.close()
     server.stop()

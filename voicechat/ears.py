@@ -103,5 +103,9 @@ class Ears:
     def _grow(self) -> None:
         missing = self._samples - self._clip_end
         if self.clip is not None and missing:
-            self.clip.append(np.concatenate(self._recent)[-missing:])
+            frames: list[np.ndarray] = []
+            while sum(map(len, frames)) < missing:
+                frames.append(self._recent[-1 - len(frames)])
+            # A copy: a view would keep alive all that was put together.
+            self.clip.append(np.concatenate(frames[::-1])[-missing:].copy())
             self._clip_end = self._samples

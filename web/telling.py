@@ -120,7 +120,8 @@ class Telling:
         if isinstance(event, SpeechStarted | TurnStarted | Spoken):
             self.active_at = monotonic()
         self._count(event)
-        if self._extras and not isinstance(event, Spoken):
+        unheard = isinstance(event, Spoken) or (self.finished and isinstance(event, Interrupted | Withdrawn))
+        if self._extras and not unheard:  # a client that is told of an interruption falls silent
             self._tell_extra(as_json(event))
         match event:
             case SpeechStarted():

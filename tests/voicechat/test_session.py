@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -346,3 +347,14 @@ async def test_leaving_talk_stops_everything(open_session):
     memory.go.release(100)
     await session.close()
     assert session._answering.done()
+
+
+async def test_a_long_question_takes_no_more_memory_than_its_sound(open_session):
+    session = open_session()
+    await session.listen(Policy(detects=False))
+    tracemalloc.start()
+    for _ in range(20):
+        await session.hear(AudioChunk(np.zeros(16_000, np.float32), 16_000))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4e6  # twenty seconds of sound are 1.3 MB, the last ten are kept once more

@@ -170,9 +170,7 @@ class RemoteSession:
             if self._farewell:
                 raise ConnectionLost(f"{where}: {self._farewell}") from None
             unfinished = self._answering or not self._playback.complete
-            lost = (
-                f"the answer to turn {self.turn} is not complete" if unfinished else f"{self.turn} turns were answered"
-            )
+            lost = f"the answer to turn {self.turn} is not complete" if unfinished else "no answer is missing"
             raise ConnectionLost(
                 f"the connection to {where} was lost: {lost}, and the server has forgotten what was said; "
                 "start again when it can be reached"
