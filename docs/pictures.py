@@ -38,7 +38,7 @@ def main() -> None:
         for name, path, width, height, scale, wait_s in (
             ("page.png", "/", 1280, 800, 1, 14.6),
             ("page-phone.png", "/", 390, 844, 1, 14.6),
-            ("kiosk.png", "/kiosk", 1280, 720, 1, 4.2),
+            ("kiosk.png", "/kiosk", 1280, 720, 1, 5.3),
         ):
             browser = starter.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
             size = {"width": width, "height": height}
