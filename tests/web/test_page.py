@@ -43,19 +43,24 @@ def microphone(tmp_path_factory) -> Path:
     return path
 
 
+def launch(kind, microphone: Path):
+    """A browser of Playwright's kind, whose microphone plays the recording."""
+    return kind.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--no-sandbox",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-audio-capture={microphone}%noloop",
+            "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
+        ],
+    )
+
+
 @pytest.fixture(scope="module")
 def browser(microphone):
     with playwright.sync_playwright() as starter:
-        started = starter.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={microphone}%noloop",
-                "--host-resolver-rules=MAP elsewhere.test 127.0.0.1",
-            ],
-        )
+        started = launch(starter.chromium, microphone)
         yield started
         started.close()
 
@@ -153,6 +158,29 @@ def test_a_spoken_turn_is_answered_and_an_interruption_is_silence_at_once(server
     start, stop = (round(t * rate) for t in (first["start_s"], first["end_s"]))
     assert np.abs(sound[start:stop, 0]).max() > 0.05, "the times are those of the recording"
     assert told["turns"][0]["timing"]["first_audio_ms"] > 0
+
+
+def test_what_sounds_in_the_page_is_the_answer(server, browser, tmp_path):
+    """Asked by flite, answered by espeak-ng, recognised from the page's own sound by a third program."""
+    from tests.test_spoken_path import recognised
+
+    sound = (np.random.default_rng(0).standard_normal(RATE * 20) * 1e-4).astype(np.float32)
+    said = 0.5 * speech().say("what is twelve plus nine", "slt")
+    sound[RATE : RATE + len(said)] += said
+    soundfile.write(tmp_path / "question.wav", sound, RATE)
+    asking = launch(browser.browser_type, tmp_path / "question.wav")
+    page = asking.new_context(permissions=["microphone"]).new_page()
+    page.goto(server.url)
+    page.wait_for_function("window.voicechat")
+    page.evaluate("voicechat.conversation.update({ voice: 'espeak:en-us+f2' })")
+    page.click("#start")
+    wait_for_state(page, "speaking")
+    wait_for_state(page, "listening")
+    samples, _ = heard(page)
+    assert [line.lower() for line in captions(page)] == ["what is twelve plus nine", "twelve plus nine is twenty-one."]
+    asking.close()
+    soundfile.write(tmp_path / "answer.wav", samples, 24_000)
+    assert recognised(tmp_path / "answer.wav", tmp_path) == "twelve plus nine is twenty one"
 
 
 def test_typing_interrupting_by_a_key_and_asking_about_a_clip(server, visit, tmp_path):
