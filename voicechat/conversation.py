@@ -10,9 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from streaming.audio import RATE
-
 _numbers = itertools.count(1)
+RATE = 16_000  # Hz, of every clip
 INSTRUCTIONS = "instructions"  # the id of the message that holds them
 
 

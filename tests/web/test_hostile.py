@@ -78,8 +78,12 @@ class Wire:
 
 
 @asynccontextmanager
-async def client(server, **options):
-    async with connect(server.wire, **{"max_size": None, "compression": None, **options}) as connection:
+async def client(server, host="localhost", **options):
+    """`host`: by what name the server is asked for."""
+    url = server.wire.replace("localhost", host)
+    if host != "localhost":
+        options |= {"host": "localhost", "port": server.port}
+    async with connect(url, **{"max_size": None, "compression": None, **options}) as connection:
         wire = Wire(connection)
         if (await wire.next())["type"] != "error":
             assert wire.events[0]["type"] == "session.created"
@@ -415,6 +419,11 @@ async def test_only_its_own_pages_may_connect(server):
             async with client(server, origin=origin):
                 pass
         assert refused.value.response.status_code == 403
+    for name in ("evil.org", "127.evil.org", "localhost.evil.org"):  # whose DNS names this machine
+        with pytest.raises(InvalidStatus) as refused:
+            async with client(server, origin=f"http://{name}:{server.port}", host=name):
+                pass
+        assert refused.value.response.status_code == 403
     async with client(server, origin=server.url) as wire:
         await wire.served()
 
@@ -460,7 +469,7 @@ LONG = "One two three four five six seven eight nine ten eleven twelve thirteen 
 
 
 async def test_time_limits(serve):
-    """Silence for 1.2 s ends a conversation, and 3 s do in any case."""
+    """Silence for 1.2 s ends a conversation, and 3 s do in any case, whether or not the client reads that."""
     server = serve("--model", "echo", "--voice", "tone", "--max-session-min", "0.05", "--idle-min", "0.02")
     begin = time.perf_counter()
 
@@ -478,12 +487,32 @@ async def test_time_limits(serve):
             assert await wire.closed() == (1001, "session_expired")
             assert 3 < time.perf_counter() - begin < 7
 
-    await asyncio.gather(silent(), talkative())
+    async with reading_nothing(server) as port:
+        await asyncio.gather(silent(), talkative())
+        await until(lambda: not connected(server, port), 4)
 
 
-async def test_leaving(serve):
-    """SIGTERM lets a sentence be finished, and waits for nobody who does not read."""
-    server = serve("--model", "echo", "--voice", "tone")
+async def test_nobody_waits_for_one_that_never_reads(server, serve):
+    await asyncio.gather(losing_a_seat(server), leaving(serve("--model", "echo", "--voice", "tone")))
+
+
+async def losing_a_seat(server):
+    """Others are served meanwhile, and no connection is left over."""
+    before, begin, waits = free(server), time.perf_counter(), []
+    dropped = figure(server, "lagging_closed_total")
+    async with client(server) as other, reading_nothing(server) as port:
+        while free(server) < before - 1 and time.perf_counter() - begin < 20:
+            waits.append(await other.served())
+            await asyncio.sleep(0.1)
+        assert free(server) == before - 1, "its seat is still taken"
+        assert sorted(waits)[len(waits) // 2] < 0.1 and max(waits) < PROMPT_S
+        assert figure(server, "lagging_closed_total") == dropped + 1
+        await other.served()
+        await until(lambda: not connected(server, port), 4)
+
+
+async def leaving(server):
+    """SIGTERM lets a sentence be finished, and then ends the process."""
     async with client(server) as wire, reading_nothing(server):
         await wire.write(LONG * 10)
         await wire.until("response.output_audio.delta")
@@ -524,20 +553,6 @@ async def reading_nothing(server):
             yield small.getsockname()[1]
         finally:
             stuck.socket.transport.abort()
-
-
-async def test_one_that_never_reads_loses_its_seat_and_holds_up_nobody(server):
-    before, begin, waits = free(server), time.perf_counter(), []
-    dropped = figure(server, "lagging_closed_total")
-    async with client(server) as other, reading_nothing(server) as port:
-        while free(server) < before - 1 and time.perf_counter() - begin < 20:
-            waits.append(await other.served())
-            await asyncio.sleep(0.1)
-        assert free(server) == before - 1, "its seat is still taken"
-        assert sorted(waits)[len(waits) // 2] < 0.1 and max(waits) < PROMPT_S
-        assert figure(server, "lagging_closed_total") == dropped + 1
-        await other.served()
-        await until(lambda: not connected(server, port), 4)
 
 
 def figure(server, name):

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.speech import say
@@ -274,7 +274,16 @@ async def converse(chat, ahead_s, steps):
             assert told["type"] == ("conversation.item.retrieved" if id in items else "error")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+UNINTERRUPTED = {"type": "server_vad", "interrupt_response": False}
+NEXT_QUESTION = [
+    ("detect", UNINTERRUPTED), ("unread", True), ("ask", "hi", {}), ("settle",), ("wait", 30.0), ("say", 1.2),
+]  # fmt: skip
+CHANGED_MODE = [("say", 1.2), ("settle",), ("wait", 30.0), ("detect", None), ("push", {})]
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ahead_s=st.sampled_from([2.0, 1e9]), steps=STEPS)
+@example(ahead_s=2.0, steps=NEXT_QUESTION)  # while the client has not taken the answer to the one before
+@example(ahead_s=2.0, steps=CHANGED_MODE)  # from turns by voice to push-to-talk
 def test_what_a_client_is_told_fits_together(chat, ahead_s, steps):
     asyncio.run(converse(chat, ahead_s, steps))
