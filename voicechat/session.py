@@ -278,6 +278,7 @@ class Session:
         else:
             clip = self._ears.close()
             message = self._spoken = Message("user", "", (clip,) if clip else (), self.speech_id)
+            self.speech_id = new_id()
         self._add(message)
         if not self.policy.answers:
             self._write_down([message.id])

@@ -194,6 +194,7 @@ class Telling:
         self.send("conversation.item.done", previous_item_id=before, item=item)
 
     def _begin(self, event: TurnStarted) -> None:
+        self.end_cancelled()  # the session takes the last answer for played; its client is behind
         wanted = self.session.wanted
         shown = {
             "metadata": None, "max_output_tokens": wanted.max_tokens or "inf",

@@ -281,7 +281,9 @@ NEXT_QUESTION = [
 CHANGED_MODE = [("say", 1.2), ("settle",), ("wait", 30.0), ("detect", None), ("push", {})]
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(ahead_s=st.sampled_from([2.0, 1e9]), steps=STEPS)
 @example(ahead_s=2.0, steps=NEXT_QUESTION)  # while the client has not taken the answer to the one before
 @example(ahead_s=2.0, steps=CHANGED_MODE)  # from turns by voice to push-to-talk
