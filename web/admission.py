@@ -15,7 +15,6 @@ from voicechat.errors import VoiceChatError
 REALTIME = "realtime"  # the sub-protocol that browsers offer, and that is chosen
 TOKEN_PROTOCOL = "openai-insecure-api-key."  # and the one that carries their token
 AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
-LOCAL = ("localhost", "[::1]")
 USUAL_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]  # scheme, host, port
@@ -91,7 +90,7 @@ class Admission:
         page = origin_of(origin)
         if page is None:
             return False
-        own = page in _own(host, secure) and (not self.local or page[1] in LOCAL or page[1].startswith("127."))
+        own = page in _own(host, secure) and (not self.local or _is_this_machine(page[1]))
         return own or page in self._origins
 
     def check_token(self, authorization: str | None, subprotocols: Sequence[str]) -> bool:
@@ -150,6 +149,13 @@ def household_of(address: str) -> str:
     if ip.is_link_local:  # everybody on the wire is in the same /64
         return str(ip)
     return str(ip_network((int(ip), 64), strict=False))
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _own(host: str | None, secure: bool) -> set[Origin | None]:

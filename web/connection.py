@@ -68,9 +68,8 @@ class Connection:
                 await asyncio.shield(self._realtime.close())
         if end is not None:
             await say_and_close(self._socket, end, self._metrics)
-            if end.code in ("lagging", "server_stopping"):  # it may not read that
-                await asyncio.sleep(LOOK_S)
-                drop(self._socket)
+            await asyncio.sleep(LOOK_S)
+            drop(self._socket)  # one that does not read would never answer the close
 
     async def _read(self) -> None:
         while True:

@@ -140,7 +140,9 @@ def policy(detection: dict[str, Any] | None, times: EndpointTimes) -> Policy:
             max_turn_s=times.max_turn_s,
         )
     except (ValueError, OverflowError) as error:
-        raise Refused("invalid_value", f"turn_detection: {error}", "session.audio.input.turn_detection") from None
+        raise Refused(
+            "invalid_value", f"turn_detection: {str(error).partition(' (')[0]}", "session.audio.input.turn_detection"
+        ) from None
     return Policy(True, detection["create_response"], detection["interrupt_response"], adapted)
 
 

@@ -58,7 +58,8 @@ class Telling:
         self._conversation_id = settings.session["id"].replace("sess_", "conv_")
         self._answers: dict[str, Response] = {}
         self._sent_s: dict[str, float] = {}  # of each answer's sound
-        self._encoder = Encoder(settings.output_format)
+        self._format = settings.output_format  # of the answer that is being made
+        self._encoder = Encoder(self._format)
         self._seconds: dict[str, float] = {}  # of the spoken items
         self._state = State.LISTENING
         self._leaving = False
@@ -147,7 +148,7 @@ class Telling:
                 self.response.write(event.text)
             case Spoken() if not self.finished:
                 data = self._encoder.push(event.samples, event.rate)
-                self._outbox.sound(data, self._settings.output_format.seconds(len(data)), event.text)
+                self._outbox.sound(data, self._format.seconds(len(data)), event.text)
                 self._finish()
             case Answered():
                 self._answered(event)
@@ -208,7 +209,8 @@ class Telling:
         for known in (self._answers, self._sent_s, self._seconds):
             for old in list(known)[:-REMEMBERED]:
                 del known[old]
-        self._encoder = Encoder(self._settings.output_format)
+        self._format = self._settings.output_format
+        self._encoder = Encoder(self._format)
         self._outbox.begin()
         self.response.begin(lambda item: self._items.insert(item, None))
 
@@ -225,7 +227,7 @@ class Telling:
         response = self.response
         if response is not None and response.aloud:
             data = self._encoder.flush()
-            self._outbox.sound(data, self._settings.output_format.seconds(len(data)), "")
+            self._outbox.sound(data, self._format.seconds(len(data)), "")
         usage = {
             "total_tokens": event.read + event.written,
             "input_tokens": event.read,
