@@ -108,8 +108,6 @@ def application(chats: dict[str, VoiceChat], options: Options) -> FastAPI:
 
 def _mount_page(app: FastAPI, chats: dict[str, VoiceChat]) -> None:
     """Last: it takes every path that is left."""
-    if not (Path(__file__).parent / "page.py").exists():
-        return
     from web.page import mount
 
     mount(app, list(chats), next(iter(chats.values())).config)
