@@ -18,6 +18,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +33,11 @@ from transformers.masking_utils import sdpa_mask
 from streaming.encoder import embeddings_of, steps_of, tokens_of, tower_states
 from training.augment import batch_of
 from training.corpus import Utterance, read_shard, read_sounds
-from training.curriculum import NO_QUESTION, Line, a_line
+from training.curriculum import NOTHING, Line, a_line
 from training.shape import SYSTEM, TRANSCRIBE, build_model, build_processor, save
 from training.typed import as_typed
 from training.voices import phonemes
+from voicechat.verdict import unmarked
 
 IGNORE = -100
 TYPED = {"sums": 0.5, "digits": 0.1, "visitors": 0.25, "other": 0.15}  # the mixture of typed turns
@@ -42,7 +45,7 @@ BATCH = 96
 RATE = 2e-3  # peak learning rate
 HEARING = 90_000  # utterances that the encoder trains on alone before the language model joins
 ROWS = (200, 300, 300, 900)  # tokens of a training conversation, about; 900 is what mini is to hold
-NOTHING = Line("nothing", "", NO_QUESTION)
+SILENT = Line("nothing", "", NOTHING)
 
 
 @dataclass(slots=True)
@@ -86,7 +89,7 @@ class Data:
         if not self.deck:
             self.refresh()
             pool = self.utterances + [
-                Utterance(NOTHING, s[a : a + self.rng.randint(30, 400)])
+                Utterance(SILENT, s[a : a + self.rng.randint(30, 400)])
                 for s in self.rng.choices(self.sounds, k=len(self.utterances) // 16)
                 for a in [self.rng.randint(0, 150)]
             ]
@@ -127,7 +130,7 @@ class Data:
                 typed = as_typed(question, self.rng)
                 turn += [
                     (say(f"<|im_start|>user\n{typed}<|im_end|>\n<|im_start|>assistant\n"), False),
-                    (say(f"{question.answer}<|im_end|>"), True),
+                    (say(f"{unmarked(question.answer)}<|im_end|>"), True),
                     (say("\n"), False),
                 ]
             transcribe = self.rng.random() < (0.1 if line.skill == "other" else 0.4)
@@ -264,7 +267,9 @@ def train(
     torch.manual_seed(time.time_ns() % 2**31)
     start, step, sums = time.monotonic() - spent, 0, {}
     lap = time.monotonic()
-    while (spent := time.monotonic() - start) < hours * 3600:
+    leaving = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leaving.set())  # with a checkpoint: the run can go on later
+    while (spent := time.monotonic() - start) < hours * 3600 and not leaving.is_set():
         batch = data.batch(size)
         batch = Batch(*(getattr(batch, f).to(device) for f in Batch.__slots__))
         share = rate_at(spent / (hours * 3600), steady)

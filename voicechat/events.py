@@ -91,6 +91,15 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Yielded:
+    """Play the answer at this gain from now on. At 0 stop where it is and keep what is left: either it was an
+    interruption, and Interrupted follows, or it was none (a cough, an "uh-huh"), and the gain is 1 again."""
+
+    turn: int
+    gain: float  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The user spoke while the answer was playing: drop what is left of it, at once."""
 
@@ -117,7 +126,7 @@ class Failed:
 Event = (
     SpeechStarted | SpeechPaused | SpeechResumed | SpeechSegment
     | Asked | Unasked | TurnStarted | TextDelta | Spoken | Answered | Heard | TurnEnded
-    | Interrupted | Withdrawn | Failed
+    | Yielded | Interrupted | Withdrawn | Failed
 )  # fmt: skip
 
 
