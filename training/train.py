@@ -10,7 +10,8 @@ where a phoneme has frames enough; and the language model's cross-entropy on the
 over conversations of one to four turns: spoken, typed, and transcription requests. The CTC comes
 first alone: a language model learns nothing from an encoder that hears nothing.
 
-Hidden matrices are trained by Muon (Jordan 2024), everything else by AdamW.
+Hidden matrices are trained by Muon (Jordan 2024), everything else by AdamW. On a CPU without bfloat16
+instructions, where that type is forty times slower, everything is float32 and AdamW.
 """
 
 from __future__ import annotations
@@ -216,13 +217,21 @@ class Learner(torch.nn.Module):
         return losses
 
 
-def optimisers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
+def has_bfloat16(device: str) -> bool:
+    """Whether it computes in bfloat16, and not only knows it."""
+    return device == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def optimisers(learner: Learner, rate: float, narrow: bool) -> list[torch.optim.Optimizer]:
+    """`narrow`: with bfloat16, which torch's Muon always uses."""
     hidden, rest = [], []
     for name, p in learner.named_parameters():
         if not p.requires_grad:
             continue
         inside = ".layers." in name or "multi_modal_projector" in name
         (hidden if p.ndim == 2 and inside else rest).append(p)
+    if not narrow:
+        return [torch.optim.AdamW(hidden + rest, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))]
     return [
         torch.optim.Muon(hidden, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=rate, weight_decay=0.01, betas=(0.9, 0.98)),
@@ -252,7 +261,8 @@ def train(
     data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
     learner = Learner(build_model(processor.tokenizer), 80).to(device)
-    optims = optimisers(learner, rate)
+    narrow = has_bfloat16(device)
+    optims = optimisers(learner, rate, narrow)
     seen, spent = 0, 0.0
     state = run / "state.pt"
     if state.exists():
@@ -276,7 +286,7 @@ def train(
         for optim in optims:
             for group in optim.param_groups:
                 group["lr"] = rate * share
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=narrow):
             losses = learner(batch, talk=seen >= hearing)
         loss = losses["ctc"] * 0.5 + losses.get("words", torch.zeros(()))
         loss.backward()

@@ -110,9 +110,25 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The turn was taken back before anything of its answer was heard."""
+    """The turn was taken back before anything of its answer was heard, or no more than its very beginning."""
 
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speculated:
+    """An answer that was begun in secret, at a pause, was wanted after all, or was not: the speaker went on."""
+
+    verdict: str  # what the model made of the question: finished, open, unfinished, aside; "" when it had not yet
+    kept: bool
+    cost_ms: float  # of the model's and the voice's time, up to now
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nobody has spoken for long, and a word is said."""
+
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +142,7 @@ class Failed:
 Event = (
     SpeechStarted | SpeechPaused | SpeechResumed | SpeechSegment
     | Asked | Unasked | TurnStarted | TextDelta | Spoken | Answered | Heard | TurnEnded
-    | Yielded | Interrupted | Withdrawn | Failed
+    | Yielded | Interrupted | Withdrawn | Speculated | Idle | Failed
 )  # fmt: skip
 
 

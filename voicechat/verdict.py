@@ -18,6 +18,19 @@ class Verdict(Enum):
     FINISHED = ""
 
 
+# For a model that was not taught the marks. Untried: Audio Flamingo 3 itself has not been run here.
+TOLD = (
+    "The user speaks to you and may pause. If the sentence has not ended yet, begin your answer with '...'. "
+    "If it may end here or go on (digits, letters, a list), begin with '~'. If there is nothing to answer "
+    "(a sign of listening, a noise, people talking to each other), begin with '#'. Otherwise answer at once."
+)
+
+
+def instructed(instructions: str) -> str:
+    """The instructions, and what a model must be told that was not taught the marks."""
+    return f"{instructions or 'You are a helpful assistant.'}\n{TOLD}"
+
+
 def judge(text: str) -> Verdict | None:
     """The verdict in the beginning of an answer; None while more of it is needed."""
     begun = text.lstrip()
