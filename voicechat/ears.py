@@ -9,6 +9,7 @@ import numpy as np
 
 from streaming.audio import RATE, AudioChunk, Blocks, Resampler
 from streaming.endpoint import Endpointer, EndpointTimes, SpeechEvent, SpeechPaused
+from streaming.near import FLOOR_DB, Nearness, level_db
 from streaming.vad import VoiceActivity
 from voicechat.conversation import Clip
 
@@ -21,7 +22,8 @@ class Ears:
 
     def __init__(self, times: EndpointTimes | None) -> None:
         self.clip: Clip | None = None
-        self._activity = VoiceActivity()
+        self._activity, self._nearness = VoiceActivity(), Nearness(FRAME / RATE)
+        self._level = FLOOR_DB  # of the loudest frame of what is being said
         self._blocks, self._resampler = Blocks(FRAME), Resampler(RATE)
         self._recent: deque[np.ndarray] = deque(maxlen=round(RECENT_S * RATE / FRAME))
         self._samples = 0  # received, at 16 kHz
@@ -75,13 +77,21 @@ class Ears:
         self._recent.append(frame)
         self._samples += len(frame)
         if self._endpointer is not None:
-            for event in self._endpointer.step(self._activity.probability(frame)):
+            level = level_db(frame)
+            probability = self._nearness.step(level, self._activity.probability(frame))
+            self._level = max(self._level, level) if self._endpointer.speaking else level
+            for event in self._endpointer.step(probability):
                 if isinstance(event, SpeechPaused):
                     self._grow()
                 self._paused = isinstance(event, SpeechPaused)
                 yield event
         if not self._paused:
             self._grow()
+
+    def answered(self) -> None:
+        """What is being said is for us: who talks much softer does not talk to us."""
+        if self._endpointer is not None:
+            self._nearness.answered(self._level)
 
     def end(self) -> list[SpeechEvent]:
         """Whoever speaks has finished."""

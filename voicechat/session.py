@@ -418,6 +418,8 @@ class Session:
             message, self._typed, self._spoken = self._typed, None, None
         else:
             self._spoken_end = self._ears.clip_end
+            if self._verdict is not Verdict.ASIDE:
+                self._ears.answered()
             clip = self._ears.close()
             message = self._spoken = Message("user", "", (clip,) if clip else (), self.speech_id)
             self.speech_id = new_id()
