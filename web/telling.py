@@ -15,6 +15,7 @@ from voicechat.events import (
     Heard,
     Idle,
     Interrupted,
+    Speculated,
     Spoken,
     TextDelta,
     TurnEnded,
@@ -207,6 +208,10 @@ class Telling:
                     self._metrics.turn_cut("interrupted")
             case Withdrawn():
                 self._metrics.turn_cut("withdrawn")
+            case Speculated():
+                self._metrics.speculated(event)
+            case Yielded() if event.gain == 1 and self._doubted is not None:
+                self._metrics.resumed()
             case Failed() if event.turn is not None:
                 self._metrics.turn_cut("failed")
 
