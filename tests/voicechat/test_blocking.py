@@ -302,6 +302,19 @@ async def test_the_most_urgent_goes_first(worker):
     assert await in_order(worker, *works) == "ababababpppptttt"
 
 
+async def test_a_speculation_makes_no_answer_wait(worker):
+    works = (Urgency.SPECULATE, "s"), (Urgency.ANSWER, "a"), (Urgency.PREPARE, "p")
+    assert await in_order(worker, *works) == "aaaasssspppp"
+
+
+async def test_an_urgency_that_changes_counts_from_the_next_step(worker):
+    asked = iter([Urgency.SPECULATE] * 2 + [Urgency.ANSWER] * 99)
+    works = (lambda: next(asked), "s"), (Urgency.PREPARE, "p")
+    assert await in_order(worker, *works) == "sssspppp"
+    late = iter([Urgency.TRANSCRIBE] * 2 + [Urgency.ANSWER] * 99)
+    assert (await in_order(worker, (lambda: next(late), "s"), (Urgency.PREPARE, "p"))).startswith("ppss")
+
+
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TRANSCRIBE])
 async def test_an_answer_gets_the_next_step_but_one_of_a_stream_in_mid_flight(worker, urgency):
     order, at, go = [], threading.Semaphore(0), threading.Semaphore(0)

@@ -29,6 +29,7 @@ from voicechat.events import (
 )
 from voicechat.session import STILL_HERE, TOO_LONG, Session
 from voicechat.turntaking import Policy, State
+from voicechat.verdict import instructed
 
 QUESTION, MORE, HM = 0.5 * say("what is seven times eight"), 0.5 * say("and what is that plus one"), 0.5 * say("yeah")
 LONG = " ".join(["One two three four five, six seven eight nine ten, eleven twelve thirteen fourteen."] * 6)
@@ -233,3 +234,17 @@ async def test_a_speculation_that_failed_fails_where_it_is_wanted(open_session):
     failed = [event for _, event in told if type(event).__name__ == "Failed"]
     assert len(failed) == 1 and "out of memory" in failed[0].message
     await session.close()
+
+
+async def test_a_model_that_was_not_taught_the_marks_is_told_of_them(open_session):
+    memory = Judge("Fifty-six.")
+    memory.marks = "told"
+    session = open_session(memory, instructions="Be brief.")
+    await hear(session, 0.5, QUESTION, 0.5)
+    system = memory.asked[-1][0]
+    assert system.role == "system" and system.text == instructed("Be brief.")
+    assert [m.text for m in session.conversation.messages if m.role == "system"] == ["Be brief."]
+    session.policy = Policy()
+    await session.ask("again")
+    await session.idle()
+    assert memory.asked[-1][0].text == "Be brief."
