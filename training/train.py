@@ -173,34 +173,24 @@ AttentionMaskInterface.register("wide", sdpa_mask)
 class Learner(torch.nn.Module):
     """The model and the CTC head that is thrown away after training."""
 
-    def __init__(self, model, phones: int) -> None:
+    def __init__(self, model, phones: int, frozen: bool = False) -> None:
+        """`frozen`: the encoder stays as it is, and costs a third: only the language model learns."""
         super().__init__()
-        self.model = model
+        self.model, self.frozen = model, frozen
         if model.device.type == "cpu":
             model.set_attn_implementation("wide")
         self.phone_norm = torch.nn.LayerNorm(model.config.audio_config.hidden_size)
         self.phone_head = torch.nn.Linear(model.config.audio_config.hidden_size, phones)
+        if frozen:
+            for part in (model.model.audio_tower, self.phone_norm, self.phone_head):
+                part.requires_grad_(False)
 
     def forward(self, batch: Batch, talk: bool) -> dict[str, torch.Tensor]:
         model = self.model
         frames = batch.lengths.tolist()
-        states = tower_states(model.model.audio_tower, batch.mel, frames)
-        heard = self.phone_head(self.phone_norm(states)).float().log_softmax(-1)
-        steps = torch.tensor([steps_of(f) for f in frames])
-        losses = {
-            "ctc": functional.ctc_loss(
-                heard.transpose(0, 1),
-                batch.phones,
-                steps,
-                batch.phone_counts,
-                zero_infinity=True,
-                reduction="sum",
-            )
-            / batch.phone_counts.sum().clamp(min=1)
-        }
-        with torch.no_grad():
-            best = heard.argmax(-1)
-            losses["spikes"] = (best != 0).float().mean()
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            states = tower_states(model.model.audio_tower, batch.mel, frames)
+        losses = {} if self.frozen else self._phones(batch, states, frames)
         if talk:
             audio = embeddings_of(model.model, states)
             tokens = torch.tensor([tokens_of(f) for f in frames], device=audio.device)
@@ -215,6 +205,16 @@ class Learner(torch.nn.Module):
             logits = model.lm_head(states[:, :-1][learn])
             losses["words"] = functional.cross_entropy(logits.float(), batch.labels[:, 1:][learn])
         return losses
+
+    def _phones(self, batch: Batch, states: torch.Tensor, frames: list[int]) -> dict[str, torch.Tensor]:
+        heard = self.phone_head(self.phone_norm(states)).float().log_softmax(-1)
+        steps = torch.tensor([steps_of(f) for f in frames])
+        loss = functional.ctc_loss(
+            heard.transpose(0, 1), batch.phones, steps, batch.phone_counts, zero_infinity=True, reduction="sum"
+        )  # fmt: skip
+        with torch.no_grad():
+            spikes = (heard.argmax(-1) != 0).float().mean()
+        return {"ctc": loss / batch.phone_counts.sum().clamp(min=1), "spikes": spikes}
 
 
 def has_bfloat16(device: str) -> bool:
@@ -254,13 +254,14 @@ def train(
     steady: bool,
     device: str,
     begin: Path | None = None,
+    frozen: bool = False,
 ) -> None:
     """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
-    `begin`: a model directory whose weights a new run begins with."""
+    `begin`: a model directory whose weights a new run begins with, `frozen` those of its encoder."""
     processor = _processor(run / "mini", begin)
     data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
-    learner = Learner(build_model(processor.tokenizer), 80).to(device)
+    learner = Learner(build_model(processor.tokenizer), 80, frozen).to(device)
     narrow = has_bfloat16(device)
     optims = optimisers(learner, rate, narrow)
     seen, spent = 0, 0.0
@@ -288,7 +289,7 @@ def train(
                 group["lr"] = rate * share
         with torch.autocast(device, torch.bfloat16, enabled=narrow):
             losses = learner(batch, talk=seen >= hearing)
-        loss = losses["ctc"] * 0.5 + losses.get("words", torch.zeros(()))
+        loss = losses.get("ctc", torch.zeros(())) * 0.5 + losses.get("words", torch.zeros(()))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         for optim in optims:
@@ -344,7 +345,8 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--hearing", type=float, default=HEARING)
     parser.add_argument("--begin", type=Path, help="a model directory to go on from, in a new run")
+    parser.add_argument("--frozen", action="store_true", help="leave the encoder as it is: only the answers change")
     parser.add_argument("--steady", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = parser.parse_args()
-    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device, a.begin)
+    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device, a.begin, a.frozen)

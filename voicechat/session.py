@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -14,17 +13,19 @@ from streaming.audio import RATE, AudioChunk, AudioError
 from streaming.endpoint import SpeechEvent, SpeechPaused, SpeechResumed, SpeechSegment, SpeechStarted
 from tts.voice import Voice
 from voicechat.answering import Answering
-from voicechat.blocking import Urgency, Worker
+from voicechat.blocking import Worker
 from voicechat.config import Config
 from voicechat.conversation import Clip, Conversation, Message, as_read, new_id
 from voicechat.ears import Ears
 from voicechat.events import Asked, Event, Failed, Idle, Yielded
+from voicechat.judging import Judging
 from voicechat.model import Memory
+from voicechat.preparing import Preparing
 from voicechat.timing import Stopwatch
 from voicechat.transcripts import Transcripts
 from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
-from voicechat.verdict import Verdict, instructed, judge
+from voicechat.verdict import Verdict, instructed
 
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
@@ -55,7 +56,7 @@ class Session:
         self.speech_id = new_id()  # of the message that is being spoken, or will be next
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
-        self._memory, self._thinking = memory, thinking
+        self._memory = memory
         self._ears = Ears(config.times)
         self._now = clock or (lambda: self._ears.now_s)
         self.transcripts = Transcripts(memory, thinking, self._tell)
@@ -73,9 +74,8 @@ class Session:
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
         self._spoken_end = 0  # the sample at which its clip ends
-        self._preparing: asyncio.Task[None] | None = None
-        self._judging: asyncio.Task[None] | None = None
-        self._shown = 0  # samples of the clip that the model has been shown
+        self._preparing = Preparing(memory, thinking)
+        self._judging = Judging(memory, thinking, self._judged_aside)
         self._gain = 1.0  # at which the client plays the answer
         self._held_s = 0.0  # when it was made to stand still
         self._quiet_s = 0.0  # since when nobody has spoken
@@ -216,13 +216,9 @@ class Session:
 
     async def close(self) -> None:
         """Stop answering, at once."""
-        self._stop_judging()
         self.answering.stop()
-        await self.transcripts.close()
-        await self.answering.close()
-        running = [task for task in (self._preparing, self._judging) if task is not None]
-        if running:
-            await asyncio.wait(running)
+        for part in (self._judging, self.transcripts, self.answering, self._preparing):
+            await part.close()
 
     async def _listen(self, microphone: AsyncIterable[AudioChunk]) -> None:
         async for chunk in microphone:
@@ -260,7 +256,7 @@ class Session:
                     self._speculate()
             case SpeechResumed():
                 self._verdict = None
-                self._stop_judging()
+                self._judging.stop()
                 self.answering.drop()
                 self._tell(event)
             case SpeechSegment():
@@ -289,23 +285,14 @@ class Session:
 
     def _judge_held(self) -> None:
         """Somebody has said something short into an answer: to whom?"""
-        self._stop_judging()
         clip = self._ears.clip
-        if self._memory.marks == "none" or clip is None:
+        if not self.judges or clip is None:
             self._go_on_after(self._meaning())
         else:
-            self._judging = asyncio.create_task(self._judge(clip))
+            told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
+            self._judging.start(clip, told[0].text if told else "")
 
-    async def _judge(self, clip: Clip) -> None:
-        told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
-        work, text = partial(self._memory.judge, clip, told[0].text if told else ""), ""
-        verdict: Verdict | None = None
-        with suppress(RuntimeError, MemoryError):
-            async with aclosing(self._thinking.stream(work)) as words:
-                async for word in words:
-                    text += word
-                    if (verdict := judge(text)) is not None:
-                        break
+    def _judged_aside(self, clip: Clip, verdict: Verdict | None) -> None:
         if self.state is State.HELD and self._ears.clip is clip:
             self._go_on_after(Input.ASIDE if verdict is Verdict.ASIDE else self._meaning())
 
@@ -313,10 +300,6 @@ class Session:
         self._take(meaning)
         if self.state is State.HEARING:  # and pauses
             self._speculate()
-
-    def _stop_judging(self) -> None:
-        if self._judging is not None:
-            self._judging.cancel()
 
     def _meaning(self) -> Input:
         """Of speech into an answer: the question goes on, where the answer has hardly begun."""
@@ -339,17 +322,10 @@ class Session:
             self._take(Input.ASKED)
 
     def _prepare(self) -> None:
-        """Show the model what has arrived while the user still speaks, twice a second at the most."""
         clip = self._ears.clip
-        idle = (self._preparing is None or self._preparing.done()) and not self.answering.at_work
-        if clip is not None and idle and (not self._shown or clip.length - self._shown >= RATE // 2):
-            self._shown = clip.length
-            messages = self._read([*self.conversation.messages, Message("user", "", (clip,))], self.usual)
-            self._preparing = asyncio.create_task(self._look(messages))
-
-    async def _look(self, messages: tuple[Message, ...]) -> None:
-        with suppress(Exception):  # what goes wrong here goes wrong again in the turn, and is told there
-            await self._thinking.run(lambda: self._memory.prepare(messages), Urgency.PREPARE)
+        if clip is not None and not self.answering.at_work:
+            said = Message("user", "", (clip,))
+            self._preparing.show(clip, lambda: self._read([*self.conversation.messages, said], self.usual))
 
     def _read(self, messages: Sequence[Message], wanted: Wanted) -> tuple[Message, ...]:
         """What the model reads of these messages."""
@@ -384,14 +360,14 @@ class Session:
                     self.answering.hold()
                     self._yield(0.0)
                 case Action.PLAY:
-                    self._stop_judging()
+                    self._judging.stop()
                     self._ears.dismiss()
                     self.answering.go_on()
                     self._yield(1.0)
                 case Action.CANCEL:
                     self.answering.cancel()
                 case Action.INTERRUPT:
-                    self._stop_judging()
+                    self._judging.stop()
                     self.answering.interrupt()
 
     def _yield(self, gain: float) -> None:
@@ -402,7 +378,7 @@ class Session:
     def _open(self) -> None:
         assert self._started is not None
         self._ears.open(self._started.at_s)
-        self._shown = 0
+        self._preparing.begin()
 
     def _go_on(self) -> None:
         """The speaker was not done: take the question back, and let its clip grow over the gap."""
@@ -436,7 +412,7 @@ class Session:
 
     def _add(self, message: Message) -> None:
         self.conversation.add(message)
-        self._shown = 0
+        self._preparing.begin()
         self._tell(Asked(message.id, message.text, sum(clip.length for clip in message.clips) / RATE))
 
     def _begin(self) -> None:

@@ -76,7 +76,7 @@ async def hear(session, *pieces):
     for chunk in chunks(AudioChunk(sound, 16_000), 0.032):
         await session.hear(chunk)
         for _ in range(4):  # model, voice, and back
-            await session._thinking.run(lambda: None, Urgency.TRANSCRIBE)
+            await session.answering._thinking.run(lambda: None, Urgency.TRANSCRIBE)
             await session.answering._speaking.run(lambda: None, Urgency.TRANSCRIBE)
         while not session.events.empty():
             told.append((session._ears.now_s, session.events.get_nowait()))

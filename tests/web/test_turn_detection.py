@@ -35,7 +35,7 @@ async def hear(client, *parts):
             await client.speak(piece)
             session = client.realtime.session
             for _ in range(4):
-                await session._thinking.run(lambda: None, Urgency.TRANSCRIBE)
+                await session.answering._thinking.run(lambda: None, Urgency.TRANSCRIBE)
                 await session.answering._speaking.run(lambda: None, Urgency.TRANSCRIBE)
             await client.drain()
 
