@@ -25,6 +25,7 @@ from voicechat.events import (
 )
 from voicechat.model import Memory
 from voicechat.playback import Playback
+from voicechat.reference import Reference
 from voicechat.timing import Stopwatch
 from voicechat.transcripts import Transcripts
 from voicechat.turn import Turn, Wanted
@@ -56,6 +57,7 @@ class Answering:
         self.turn = 0  # the newest: sound of any other is to be dropped
         self.wanted = Wanted()  # how the newest is
         self.playback = Playback()  # of the newest
+        self.reference = Reference()  # its sound, as it is played
         self.question: list[str] = []  # ids of the messages that the newest answers
         self.sounding: Callable[[], None] = lambda: None
         self.over: Callable[[], None] = lambda: None
@@ -136,6 +138,7 @@ class Answering:
 
     def stop(self) -> None:
         """The next answer waits until this one has really stopped; nobody else does."""
+        self.reference.stop()
         if self._task is not None and self._work is not None:
             self._task.cancel()
             self._work.cancel()  # by itself: the task may not have begun to wait for it
@@ -228,6 +231,7 @@ class Answering:
             return
         if isinstance(event, Spoken):
             self.playback.send(event, self._now())
+            self.reference.add(event)
             self.sounding()
         self._tell(event)
 

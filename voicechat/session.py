@@ -109,7 +109,7 @@ class Session:
     async def played(self, turn: int, seconds: float) -> None:
         """The client reports how many seconds of this turn's answer it has played."""
         if turn == self.turn:
-            self.answering.playback.report(seconds)
+            self.answering.playback.report(seconds, self._now())
             self._watch_playback()
 
     # ---- when turns are taken by hand ---------------------------------------------------------
@@ -190,7 +190,7 @@ class Session:
         """
         playback = self.answering.playback_of(id)
         if playback is self.answering.playback and self.state in (State.SPEAKING, State.HELD, State.OVERLAP):
-            playback.report(seconds)
+            playback.report(seconds, self._now())
             self._take(Input.STOP)
         return self.answering.truncate(id, seconds)
 
@@ -372,7 +372,7 @@ class Session:
 
     def _yield(self, gain: float) -> None:
         if gain != self._gain:
-            self._gain = gain
+            self._gain = self.answering.reference.gain = gain
             self._tell(Yielded(self.turn, gain))
 
     def _open(self) -> None:
