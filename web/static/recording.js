@@ -1,4 +1,4 @@
-// The conversation as it is downloaded: stereo sound, left the user, right the answer as it was heard; and a transcript.
+// The conversation as a stereo recording: left the user, right the answer as it was heard.
 
 import { RATE, toInt16, wav } from "./pcm.js";
 
@@ -26,10 +26,8 @@ class Track {
   }
 }
 
-/** Bounded: the oldest minutes are dropped, and the JSON says so. Times are seconds since the last `clear`. */
+/** Bounded: the oldest minutes are dropped, and the JSON says so. Times are seconds since `start`. */
 export class Recording {
-  #lines = new Map(); // item -> {role, text, start_s, end_s, ...}
-
   constructor(minutes = 30) {
     this.longest = minutes * 60;
     this.clear();
@@ -41,26 +39,6 @@ export class Recording {
     this.origin = performance.now();
     this.date = new Date();
     this.dropped = 0; // seconds
-    this.#lines.clear();
-  }
-
-  /** A line of the transcript, again whenever more is known of it; it began `at`, or when it was first noted. */
-  note(id, line, at = performance.now()) {
-    const known = this.#lines.get(id);
-    this.#lines.set(id, { ...known, ...line, start_s: known?.start_s ?? this.seconds(at) });
-  }
-
-  line(id) {
-    return this.#lines.get(id);
-  }
-
-  end(id, at = performance.now()) {
-    const line = this.#lines.get(id);
-    if (line) line.end_s = this.seconds(at);
-  }
-
-  forget(id) {
-    this.#lines.delete(id);
   }
 
   /** `at`: performance.now() of the end of the samples. */
@@ -73,7 +51,7 @@ export class Recording {
     }
   }
 
-  seconds(at) {
+  seconds(at = performance.now()) {
     return Math.round(at - this.origin) / 1000;
   }
 
@@ -81,8 +59,8 @@ export class Recording {
     return Math.max(this.user.next, this.answer.next);
   }
 
-  /** {wav: Blob, json: object} */
-  save(about) {
+  /** WAV and JSON; `said`: [{role, text, start_s, end_s, ...}]. */
+  save(said, about) {
     const parts = [];
     for (let second = this.dropped; second * RATE < this.length; second++) {
       const [left, right] = [this.user, this.answer].map((track) => track.seconds.get(second));
@@ -101,7 +79,7 @@ export class Recording {
       seconds: Math.round(this.length / 24 - this.dropped * 1000) / 1000,
       dropped_s: this.dropped, // of the oldest sound; negative times below lie before the recording
       ...about,
-      transcript: [...this.#lines.values()].map((line) => ({ ...line, start_s: shift(line.start_s), end_s: shift(line.end_s) })),
+      transcript: said.map((line) => ({ ...line, start_s: shift(line.start_s), end_s: shift(line.end_s) })),
     };
     return { wav: wav(parts, 2), json };
   }
