@@ -17,7 +17,7 @@ from streaming.audio import RATE, AudioChunk
 from tts.voice import VoiceError, voices
 from voicechat.chat import VoiceChat
 from voicechat.errors import ConfigError, VoiceChatError
-from voicechat.events import Failed, Interrupted, Spoken, TurnEnded
+from voicechat.events import Failed, Interrupted, Spoken, TurnEnded, Yielded
 from voicechat.terminal import devices, sources, wire
 from voicechat.terminal.display import Plain, display
 from voicechat.terminal.options import Options, Recorded, check_writable, complain, debugging, parse, read_recordings
@@ -126,6 +126,8 @@ async def _work(
             match event:
                 case Spoken():
                     sink.add(event)
+                case Yielded():
+                    sink.turn_down(event.turn, event.gain)
                 case Interrupted():
                     sink.stop(event.turn)
                 case TurnEnded():

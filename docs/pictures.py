@@ -35,20 +35,23 @@ def main() -> None:
             f"--use-file-for-fake-audio-capture={microphone(folder)}%noloop",
             "--autoplay-policy=no-user-gesture-required",
         ]
-        for name, path, width, height, scale, wait_s in (
-            ("page.png", "/", 1280, 800, 1, 14.6),
-            ("page-phone.png", "/", 390, 844, 1, 14.6),
-            ("kiosk.png", "/kiosk", 1280, 720, 1, 5.3),
+        for name, path, width, height, answers in (
+            ("page.png", "/", 1280, 800, len(SAID)),
+            ("page-phone.png", "/", 390, 844, len(SAID)),
+            ("kiosk.png", "/kiosk", 1280, 720, 1),
         ):
             browser = starter.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
             size = {"width": width, "height": height}
-            context = browser.new_context(permissions=["microphone"], viewport=size, device_scale_factor=scale)
-            page = context.new_page()
+            page = browser.new_context(permissions=["microphone"], viewport=size).new_page()
             page.goto(server.url + path)
             if path == "/":
                 page.wait_for_function("window.voicechat")
                 page.get_by_role("button", name="Start").first.click()
-            page.wait_for_timeout(wait_s * 1000)
+            for answer in range(answers):  # in the middle of the last one
+                if answer:
+                    page.wait_for_selector('[data-state="listening"]')
+                page.wait_for_selector('[data-state="speaking"]')
+            page.wait_for_timeout(600)
             page.screenshot(path=HERE / name)
             browser.close()
     server.stop()

@@ -32,7 +32,10 @@ class SpeechResumed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechSegment:
-    """A turn is over, from `start_s` to `end_s` seconds; `cut`: it reached `max_turn_s` first."""
+    """A turn is over, from `start_s` to `end_s` seconds; `cut`: it reached `max_turn_s` first.
+
+    What is said after a cut belongs to nothing, until there has been a pause.
+    """
 
     start_s: float
     end_s: float
@@ -49,7 +52,7 @@ class EndpointTimes:
     threshold: float = 0.5  # the voice begins at this probability
     release: float = 0.35  # and lasts until it falls below this one
     min_speech_s: float = 0.1  # shorter than this is a click
-    pause_s: float = 0.16
+    pause_s: float = 0.128
     silence_s: float = 0.5
     pre_roll_s: float = 0.3
     post_roll_s: float = 0.1
@@ -75,7 +78,8 @@ class Endpointer:
 
     Hysteresis thresholds and hang-over times, as silero's `VADIterator` has them, with pauses, a longest
     turn and a click filter. Only a start needs `min_speech_s` of unbroken voice: inside a turn any voiced
-    frame counts, since losing a soft word costs more than waiting.
+    frame counts, since losing a soft word costs more than waiting. How much silence ends a turn can be
+    changed while the speaker pauses (`wait`), when it is known better whether he has finished.
     """
 
     def __init__(self, times: EndpointTimes, frame_s: float = 0.032, seen: int = 0) -> None:
@@ -86,7 +90,6 @@ class Endpointer:
         self.frame_s = frame_s
         self._min_speech = _frames(times.min_speech_s, frame_s)
         self._pause = _frames(times.pause_s, frame_s)
-        self._silence = _frames(times.silence_s, frame_s)
         self.reset()
         self._now = seen
 
@@ -97,6 +100,8 @@ class Endpointer:
         self._run = 0  # voiced frames in a row
         self._voice_end = 0  # frame after the last voiced one
         self._paused = False
+        self._rambling = False  # the voice goes on after a cut
+        self._silence = _frames(self.times.silence_s, self.frame_s)
         self._start_s: float | None = None  # of the open segment
         self._free_s = 0.0  # no segment starts before this: the end of the previous one
 
@@ -104,6 +109,11 @@ class Endpointer:
     def speaking(self) -> bool:
         """A segment is open, be it paused."""
         return self._start_s is not None
+
+    @property
+    def voiced(self) -> bool:
+        """The last frame held a voice."""
+        return self._voiced
 
     @property
     def now_s(self) -> float:
@@ -125,13 +135,27 @@ class Endpointer:
         events = self._started() if self._start_s is None else self._went_on()
         return events + self._finished()
 
+    def wait(self, silence_s: float) -> list[SpeechEvent]:
+        """In this pause so much silence ends the turn: what that decides already. Nothing where the voice is back."""
+        if not self._paused:
+            return []
+        self._silence = _frames(silence_s, self.frame_s)
+        return self._finished()
+
+    def dismiss(self) -> None:
+        """The open segment was none. Speech that goes on is confirmed afresh."""
+        if self._start_s is not None:
+            self._close(self._start_s, self.now_s, cut=False)
+
     def flush(self) -> list[SpeechEvent]:
         """The stream is over: closes an open segment. Time goes on from here; `reset` starts anew."""
         self._voiced, self._run = False, 0
         return [] if self._start_s is None else [self._close(self._start_s, self._quiet_end_s(), cut=False)]
 
     def _started(self) -> list[SpeechEvent]:
-        if self._run < self._min_speech:
+        if self._now - self._voice_end >= self._pause:
+            self._rambling = False
+        if self._run < self._min_speech or self._rambling:
             return []
         onset_s = (self._now - self._run) * self.frame_s
         self._start_s = max(self._free_s, onset_s - self.times.pre_roll_s)
@@ -140,6 +164,7 @@ class Endpointer:
     def _went_on(self) -> list[SpeechEvent]:
         if self._voiced and self._paused:
             self._paused = False
+            self._silence = _frames(self.times.silence_s, self.frame_s)
             return [SpeechResumed((self._now - 1) * self.frame_s)]
         if self._now - self._voice_end >= self._pause and not self._paused:
             self._paused = True
@@ -160,7 +185,9 @@ class Endpointer:
 
     def _close(self, start_s: float, end_s: float, cut: bool) -> SpeechSegment:
         self._start_s, self._free_s, self._paused = None, end_s, False
-        self._run = 0  # a voice that goes on after a cut is confirmed afresh, from the cut on
+        self._silence = _frames(self.times.silence_s, self.frame_s)
+        self._run = 0
+        self._rambling = cut and self._now - self._voice_end < self._pause
         return SpeechSegment(start_s, end_s, cut)
 
 

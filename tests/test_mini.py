@@ -12,6 +12,7 @@ from training.evaluate import a_test_line, edits, is_right, outcomes, spoken
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
 from voicechat.flamingo.load import FILES, MINI, check
+from voicechat.verdict import Verdict, judge, unmarked
 
 pytestmark = pytest.mark.skipif(not MINI.is_dir(), reason="voicechat/mini is not there: make train")
 
@@ -36,6 +37,15 @@ def test_it_is_a_small_hugging_face_checkpoint():
 def test_unheard_voices_are_answered(mini, skill, at_least):
     done = list(outcomes(mini, skill, 20, random.Random(f"ci {skill}")))
     wrong = [(o.voice, o.asked, o.answer) for o in done if not o.right]
+    assert len(wrong) <= round(20 * (1 - at_least)), wrong
+
+
+@pytest.mark.parametrize(
+    ("skill", "at_least"), [("unfinished", 0.6), ("listening", 0.6), ("paused", 0.8), ("letters", 0.6)]
+)
+def test_it_knows_whether_the_speaker_has_finished(mini, skill, at_least):
+    done = list(outcomes(mini, skill, 20, random.Random(f"ci {skill}")))
+    wrong = [(o.voice, o.asked, o.answer) for o in done if not o.judged]
     assert len(wrong) <= round(20 * (1 - at_least)), wrong
 
 
@@ -71,7 +81,8 @@ def test_voice_and_keyboard_in_one_conversation(mini):
 
 def test_no_question_no_answer(mini):
     for sound in (silence(1.5), np.zeros(16_000, np.float32), silence(1.0) * 300):
-        assert ask(mini.memory(), Message("user", "", (Clip(sound),))) in ("", NO_QUESTION)
+        told = ask(mini.memory(), Message("user", "", (Clip(sound),)))
+        assert judge(told) is Verdict.ASIDE and unmarked(told) == NO_QUESTION  # a session does not say it
     assert sum(o.right for o in outcomes(mini, "nothing", 20, random.Random("ci nothing"))) >= 17
 
 

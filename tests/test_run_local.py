@@ -335,6 +335,37 @@ def test_the_queue_plays_each_turn_until_it_is_stopped():
     assert set(queue.take(500)) == {np.float32(0.25)} and queue.position == (2, 100)
 
 
+def test_the_queue_turns_an_answer_down_holds_it_and_goes_on_where_it_stood():
+    queue, sound = SoundQueue(16_000), np.linspace(0.5, 1.0, 4_000, dtype=np.float32)
+    queue.add(Spoken(1, sound, 16_000, "word "))
+    heard = [queue.take(320)]
+    for gain, position in ((0.2, 640), (0.0, 671), (0.0, 671), (1.0, 991), (1.0, 1_311)):
+        queue.turn_down(1, gain)
+        heard.append(queue.take(320))
+        assert queue.position == (1, position)
+    played = np.concatenate(heard)
+    gains = played / sound[: len(played)]
+    np.testing.assert_allclose(gains[[0, 319, 460, 639, 832, 990, 1_310]], [1, 1, 0.2, 0.2, 1, 1, 1], rtol=1e-4)
+    assert np.abs(np.diff(gains)).max() < 1 / 150  # a jump would click: 10 ms from silence to full
+    queue.turn_down(1, 0.0)
+    queue.take(320)
+    assert len(queue.take(320)) == 0
+    queue.stop(1)  # it was an interruption
+    queue.add(spoken(2, value=0.25))
+    assert set(queue.take(500)) == {np.float32(0.25)} and queue.position == (2, 100)
+
+
+def test_an_answer_that_is_held_before_it_sounds_waits():
+    queue = SoundQueue(16_000)
+    queue.add(spoken(1))
+    assert set(queue.take(500)) == {np.float32(0.5)}
+    queue.turn_down(2, 0.0)
+    queue.add(spoken(2, value=0.25))
+    assert len(queue.take(500)) == 0
+    queue.turn_down(2, 1.0)
+    assert len(queue.take(500)) == 100 and queue.position == (2, 100)
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_the_queue_resamples_to_the_loudspeaker(rate):
     queue = SoundQueue(rate)
@@ -352,6 +383,21 @@ def test_a_recording_is_valid_at_every_moment(tmp_path):
         assert len(soundfile.read(tmp_path / "a.wav")[0]) == 100 * sounds
     recording.close()
     assert soundfile.read(tmp_path / "a.wav", dtype="int16")[0].max() == 32_767
+
+
+def test_a_recording_leaves_out_the_pause_of_an_answer_that_was_held(tmp_path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("voicechat.terminal.recording.monotonic", lambda: now)
+    recording = Recording(tmp_path / "a.wav", 16_000, paced=True)
+    recording.add(spoken(1, 16_000))
+    for now, gain in ((0.5, 0.0), (1.0, 0.0), (1.5, 1.0)):  # noqa: B007 the clock reads it
+        recording.played()
+        recording.turn_down(1, gain)
+    held = recording.played()
+    now = 3.0
+    assert held == (1, pytest.approx(0.51, abs=1e-3)) and recording.played() == (1, 1.0)
+    recording.close()
+    assert soundfile.info(tmp_path / "a.wav").frames == 16_000
 
 
 def test_the_live_display():

@@ -23,7 +23,10 @@ from training.sounds import a_sound, in_a_room
 from training.voices import RATE, Voice, training_voice
 
 SIZE = 1_000
-SKILLS = {"sums": 0.22, "digits": 0.2, "visitors": 0.18, "other": 0.13, "unfinished": 0.22, "listening": 0.05}
+SKILLS = {
+    "sums": 0.21, "digits": 0.2, "visitors": 0.17, "other": 0.12,
+    "unfinished": 0.21, "listening": 0.05, "letters": 0.04,
+}  # fmt: skip
 PAUSED = 0.3  # of the lines that can be: said with a pause to think
 SOUNDS = 400  # sounds without speech, for noise behind speech and for the "nothing" skill
 

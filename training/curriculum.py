@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from voicechat.verdict import Verdict
+
 UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
@@ -18,8 +20,11 @@ DIGITS = UNITS[:10]
 
 NOT_UNDERSTOOD = "I did not understand that. You can ask me a sum, tell me digits to repeat, or ask who I am."
 NO_QUESTION = "I heard no question."
-UNFINISHED = "..."  # the speaker has not finished: no answer yet
-LISTENING = "Mm."  # the speaker only shows that he listens: there is nothing to answer
+# Behind a mark (voicechat/verdict.py) stands what is said if nothing better comes.
+UNFINISHED = Verdict.UNFINISHED.value + "Go on, I am listening."
+LISTENING = Verdict.ASIDE.value + "Mm."
+NOTHING = Verdict.ASIDE.value + NO_QUESTION
+LETTERS = Verdict.OPEN.value + "I hear letters, but I only know numbers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ DIGIT_PHRASES = (
 
 
 def digits_answer(digits: list[int]) -> str:
-    return "You said " + " ".join(DIGITS[d] for d in digits) + "."
+    return Verdict.OPEN.value + "You said " + " ".join(DIGITS[d] for d in digits) + "."
 
 
 def some_digits(rng: random.Random) -> Line:
@@ -109,6 +114,20 @@ def some_digits(rng: random.Random) -> Line:
         for at in range(rng.choice((2, 3)), count, rng.choice((2, 3, 4))):
             spoken[at - 1] += ","
     return Line("digits", rng.choice(DIGIT_PHRASES).format(" ".join(spoken)), digits_answer(digits))
+
+
+LETTER_PHRASES = (
+    "{}", "{}", "{}", "my name is {}", "my name is spelled {}", "that is {}", "it is spelled {}", "i spell it {}",
+    "the letters are {}", "spelled {}",
+)  # fmt: skip
+
+
+def some_letters(rng: random.Random) -> Line:
+    """A name that is spelled."""
+    letters = [rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(2, 7))]
+    if rng.random() < 0.3 and len(letters) > 3:
+        letters[rng.randrange(1, len(letters) - 1)] += ","
+    return Line("letters", rng.choice(LETTER_PHRASES).format(" ".join(letters)), LETTERS)
 
 
 # ---- visitors' questions ---------------------------------------------------------------------
@@ -325,6 +344,8 @@ def finished(words: list[str], line: Line) -> bool:
         return len(numbers) > 1
     if line.skill == "digits":
         return any(w in DIGITS or w == "oh" for w in words)
+    if line.skill == "letters":
+        return any(len(w) == 1 for w in words)
     if line.skill == "other":
         return words[-1] not in GOING_ON
     return False
@@ -332,8 +353,10 @@ def finished(words: list[str], line: Line) -> bool:
 
 def unfinished(rng: random.Random) -> Line:
     """A line that stops where it cannot stop."""
+    if rng.random() < 0.06:
+        return Line("unfinished", rng.choice(FILLERS) + ",", UNFINISHED)
     while True:
-        line = a_line(rng, {"sums": 0.5, "visitors": 0.22, "digits": 0.08, "other": 0.2})
+        line = a_line(rng, {"sums": 0.48, "visitors": 0.22, "digits": 0.08, "letters": 0.04, "other": 0.18})
         words = line.words.split()
         cuts = [n for n in range(1, len(words)) if not finished(words[:n], line)]
         if cuts:
@@ -396,6 +419,7 @@ MAKERS_OF_LINES = {
     "other": another,
     "unfinished": unfinished,
     "listening": shows_listening,
+    "letters": some_letters,
 }
 
 

@@ -25,6 +25,7 @@ from training.curriculum import (
     MAKERS_OF_LINES,
     NO_QUESTION,
     NOT_UNDERSTOOD,
+    NOTHING,
     OTHER_TEST,
     VISITORS,
     Line,
@@ -34,8 +35,11 @@ from training.typed import as_typed
 from training.voices import RATE, Voice, test_voice
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
+from voicechat.verdict import judge, unmarked
 
-SKILLS = ("sums", "digits", "visitors", "paused", "unfinished", "listening", "other", "nothing", "typed", "mixed")
+SKILLS = (
+    "sums", "digits", "letters", "visitors", "paused", "unfinished", "listening", "other", "nothing", "typed", "mixed",
+)  # fmt: skip
 UNHEARD = 1_000_000  # seeds of sounds that training does not use
 
 
@@ -45,6 +49,7 @@ class Outcome:
     asked: str
     answer: str
     right: bool
+    judged: bool | None = None  # whether it was judged rightly if the speaker had finished
     voice: str = ""
     heard: str | None = None  # the transcript, where there is one to take
 
@@ -66,8 +71,10 @@ def edits(first: list[str], second: list[str]) -> int:
 
 
 def is_right(line: Line, answer: str) -> bool:
-    """Sums and digits by what they mean, the rest by their words."""
-    answer = answer.strip()
+    """Sums and digits by what they mean, what is to be waited for or let pass by its mark, the rest by their words."""
+    if line.skill in ("unfinished", "listening"):
+        return judge(answer) is judge(line.answer)
+    answer = unmarked(answer).strip()
     if line.skill == "sums":
         return answer.endswith(line.answer[line.answer.index(" is ") :])
     if line.skill == "digits":
@@ -75,7 +82,12 @@ def is_right(line: Line, answer: str) -> bool:
         return [w for w in spoken if w in DIGITS] == re.findall("|".join(DIGITS), line.answer)
     if line.skill == "nothing":
         return answer in ("", NO_QUESTION)
-    return answer == line.answer
+    return answer == unmarked(line.answer)
+
+
+def is_judged(line: Line, answer: str) -> bool:
+    """Whether the turn would be taken as it should: at once, later, or not at all."""
+    return judge(answer) is judge(line.answer)
 
 
 def room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
@@ -109,7 +121,8 @@ def outcomes(flamingo: Flamingo, skill: str, each: int, rng: random.Random) -> I
             sound = a_sound(rng.uniform(0.6, 4.0), UNHEARD + number)
             sound = sound * np.float32(10 ** rng.uniform(-2, 0.3))
             answer = replied(memory, [Message("user", "", (Clip(sound),))])
-            yield Outcome(skill, "", answer, is_right(Line(skill, "", ""), answer))
+            line = Line(skill, "", NOTHING)
+            yield Outcome(skill, "", answer, is_right(line, answer), is_judged(line, answer))
         elif skill == "typed":
             line = a_test_line(rng.choice(("sums", "digits", "visitors")), rng)
             typed = as_typed(line, rng)
@@ -122,7 +135,7 @@ def outcomes(flamingo: Flamingo, skill: str, each: int, rng: random.Random) -> I
                 question = spoken(line, rng)[0] if first_spoken ^ turn % 2 else Message("user", as_typed(line, rng))
                 messages.append(question)
                 answer = replied(memory, messages)
-                messages.append(Message("assistant", answer))
+                messages.append(Message("assistant", unmarked(answer), mark=mark_of(answer)))
                 asked.append(line.words)
                 right = right and is_right(line, answer)
             yield Outcome(skill, " | ".join(asked), answer, right)
@@ -131,7 +144,13 @@ def outcomes(flamingo: Flamingo, skill: str, each: int, rng: random.Random) -> I
             question, voice = spoken(line, rng, skill == "paused")
             answer = replied(memory, [question])
             heard = "".join(memory.transcribe(question.clips[0])) if skill != "other" else None
-            yield Outcome(skill, line.words, answer, is_right(line, answer), voice.name, heard)
+            judged = is_judged(line, answer)
+            yield Outcome(skill, line.words, answer, is_right(line, answer), judged, voice.name, heard)
+
+
+def mark_of(answer: str) -> str:
+    verdict = judge(answer)
+    return verdict.value if verdict else ""
 
 
 def replied(memory, messages: list[Message]) -> str:
@@ -155,7 +174,11 @@ def evaluate(folder: Path, each: int, seed: int = 0, show: bool = False) -> dict
                 print(f"  {skill} ({outcome.voice}): {outcome.asked!r} -> {outcome.answer!r} heard {outcome.heard!r}")
             print(f"\r{skill}: {sum(o.right for o in done)} of {len(done)}", end="", flush=True)
         table[skill] = {"right": sum(o.right for o in done) / len(done), "n": len(done)}
-        print(f"\r{skill:<14} {table[skill]['right']:6.1%}  n={len(done)}", flush=True)
+        judged = [o.judged for o in done if o.judged is not None]
+        if judged:
+            table[skill]["judged"] = sum(judged) / len(judged)
+        told = f", whether it was over {table[skill]['judged']:6.1%}" if judged else ""
+        print(f"\r{skill:<14} {table[skill]['right']:6.1%}{told}  n={len(done)}", flush=True)
     overall = sum(row["right"] for row in table.values()) / len(table)
     print(f"{'all skills':<14} {overall:6.1%}")
     print(f"{'words wrong':<14} {errors / max(1, words):6.1%}  n={words} words (sums, digits, visitors)")

@@ -10,7 +10,8 @@ where a phoneme has frames enough; and the language model's cross-entropy on the
 over conversations of one to four turns: spoken, typed, and transcription requests. The CTC comes
 first alone: a language model learns nothing from an encoder that hears nothing.
 
-Hidden matrices are trained by Muon (Jordan 2024), everything else by AdamW.
+Hidden matrices are trained by Muon (Jordan 2024), everything else by AdamW. On a CPU without bfloat16
+instructions, where that type is forty times slower, everything is float32 and AdamW.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +34,11 @@ from transformers.masking_utils import sdpa_mask
 from streaming.encoder import embeddings_of, steps_of, tokens_of, tower_states
 from training.augment import batch_of
 from training.corpus import Utterance, read_shard, read_sounds
-from training.curriculum import NO_QUESTION, Line, a_line
+from training.curriculum import NOTHING, Line, a_line
 from training.shape import SYSTEM, TRANSCRIBE, build_model, build_processor, save
 from training.typed import as_typed
 from training.voices import phonemes
+from voicechat.verdict import unmarked
 
 IGNORE = -100
 TYPED = {"sums": 0.5, "digits": 0.1, "visitors": 0.25, "other": 0.15}  # the mixture of typed turns
@@ -42,7 +46,7 @@ BATCH = 96
 RATE = 2e-3  # peak learning rate
 HEARING = 90_000  # utterances that the encoder trains on alone before the language model joins
 ROWS = (200, 300, 300, 900)  # tokens of a training conversation, about; 900 is what mini is to hold
-NOTHING = Line("nothing", "", NO_QUESTION)
+SILENT = Line("nothing", "", NOTHING)
 
 
 @dataclass(slots=True)
@@ -86,7 +90,7 @@ class Data:
         if not self.deck:
             self.refresh()
             pool = self.utterances + [
-                Utterance(NOTHING, s[a : a + self.rng.randint(30, 400)])
+                Utterance(SILENT, s[a : a + self.rng.randint(30, 400)])
                 for s in self.rng.choices(self.sounds, k=len(self.utterances) // 16)
                 for a in [self.rng.randint(0, 150)]
             ]
@@ -127,7 +131,7 @@ class Data:
                 typed = as_typed(question, self.rng)
                 turn += [
                     (say(f"<|im_start|>user\n{typed}<|im_end|>\n<|im_start|>assistant\n"), False),
-                    (say(f"{question.answer}<|im_end|>"), True),
+                    (say(f"{unmarked(question.answer)}<|im_end|>"), True),
                     (say("\n"), False),
                 ]
             transcribe = self.rng.random() < (0.1 if line.skill == "other" else 0.4)
@@ -169,34 +173,24 @@ AttentionMaskInterface.register("wide", sdpa_mask)
 class Learner(torch.nn.Module):
     """The model and the CTC head that is thrown away after training."""
 
-    def __init__(self, model, phones: int) -> None:
+    def __init__(self, model, phones: int, frozen: bool = False) -> None:
+        """`frozen`: the encoder stays as it is, and costs a third: only the language model learns."""
         super().__init__()
-        self.model = model
+        self.model, self.frozen = model, frozen
         if model.device.type == "cpu":
             model.set_attn_implementation("wide")
         self.phone_norm = torch.nn.LayerNorm(model.config.audio_config.hidden_size)
         self.phone_head = torch.nn.Linear(model.config.audio_config.hidden_size, phones)
+        if frozen:
+            for part in (model.model.audio_tower, self.phone_norm, self.phone_head):
+                part.requires_grad_(False)
 
     def forward(self, batch: Batch, talk: bool) -> dict[str, torch.Tensor]:
         model = self.model
         frames = batch.lengths.tolist()
-        states = tower_states(model.model.audio_tower, batch.mel, frames)
-        heard = self.phone_head(self.phone_norm(states)).float().log_softmax(-1)
-        steps = torch.tensor([steps_of(f) for f in frames])
-        losses = {
-            "ctc": functional.ctc_loss(
-                heard.transpose(0, 1),
-                batch.phones,
-                steps,
-                batch.phone_counts,
-                zero_infinity=True,
-                reduction="sum",
-            )
-            / batch.phone_counts.sum().clamp(min=1)
-        }
-        with torch.no_grad():
-            best = heard.argmax(-1)
-            losses["spikes"] = (best != 0).float().mean()
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            states = tower_states(model.model.audio_tower, batch.mel, frames)
+        losses = {} if self.frozen else self._phones(batch, states, frames)
         if talk:
             audio = embeddings_of(model.model, states)
             tokens = torch.tensor([tokens_of(f) for f in frames], device=audio.device)
@@ -212,14 +206,32 @@ class Learner(torch.nn.Module):
             losses["words"] = functional.cross_entropy(logits.float(), batch.labels[:, 1:][learn])
         return losses
 
+    def _phones(self, batch: Batch, states: torch.Tensor, frames: list[int]) -> dict[str, torch.Tensor]:
+        heard = self.phone_head(self.phone_norm(states)).float().log_softmax(-1)
+        steps = torch.tensor([steps_of(f) for f in frames])
+        loss = functional.ctc_loss(
+            heard.transpose(0, 1), batch.phones, steps, batch.phone_counts, zero_infinity=True, reduction="sum"
+        )  # fmt: skip
+        with torch.no_grad():
+            spikes = (heard.argmax(-1) != 0).float().mean()
+        return {"ctc": loss / batch.phone_counts.sum().clamp(min=1), "spikes": spikes}
 
-def optimisers(learner: Learner, rate: float) -> list[torch.optim.Optimizer]:
+
+def has_bfloat16(device: str) -> bool:
+    """Whether it computes in bfloat16, and not only knows it."""
+    return device == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def optimisers(learner: Learner, rate: float, narrow: bool) -> list[torch.optim.Optimizer]:
+    """`narrow`: with bfloat16, which torch's Muon always uses."""
     hidden, rest = [], []
     for name, p in learner.named_parameters():
         if not p.requires_grad:
             continue
         inside = ".layers." in name or "multi_modal_projector" in name
         (hidden if p.ndim == 2 and inside else rest).append(p)
+    if not narrow:
+        return [torch.optim.AdamW(hidden + rest, lr=rate, weight_decay=0.01, betas=(0.9, 0.98))]
     return [
         torch.optim.Muon(hidden, lr=rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=rate, weight_decay=0.01, betas=(0.9, 0.98)),
@@ -242,14 +254,16 @@ def train(
     steady: bool,
     device: str,
     begin: Path | None = None,
+    frozen: bool = False,
 ) -> None:
     """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
-    `begin`: a model directory whose weights a new run begins with."""
+    `begin`: a model directory whose weights a new run begins with, `frozen` those of its encoder."""
     processor = _processor(run / "mini", begin)
     data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
-    learner = Learner(build_model(processor.tokenizer), 80).to(device)
-    optims = optimisers(learner, rate)
+    learner = Learner(build_model(processor.tokenizer), 80, frozen).to(device)
+    narrow = has_bfloat16(device)
+    optims = optimisers(learner, rate, narrow)
     seen, spent = 0, 0.0
     state = run / "state.pt"
     if state.exists():
@@ -264,16 +278,18 @@ def train(
     torch.manual_seed(time.time_ns() % 2**31)
     start, step, sums = time.monotonic() - spent, 0, {}
     lap = time.monotonic()
-    while (spent := time.monotonic() - start) < hours * 3600:
+    leaving = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leaving.set())  # with a checkpoint: the run can go on later
+    while (spent := time.monotonic() - start) < hours * 3600 and not leaving.is_set():
         batch = data.batch(size)
         batch = Batch(*(getattr(batch, f).to(device) for f in Batch.__slots__))
         share = rate_at(spent / (hours * 3600), steady)
         for optim in optims:
             for group in optim.param_groups:
                 group["lr"] = rate * share
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=narrow):
             losses = learner(batch, talk=seen >= hearing)
-        loss = losses["ctc"] * 0.5 + losses.get("words", torch.zeros(()))
+        loss = losses.get("ctc", torch.zeros(())) * 0.5 + losses.get("words", torch.zeros(()))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         for optim in optims:
@@ -329,7 +345,8 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--hearing", type=float, default=HEARING)
     parser.add_argument("--begin", type=Path, help="a model directory to go on from, in a new run")
+    parser.add_argument("--frozen", action="store_true", help="leave the encoder as it is: only the answers change")
     parser.add_argument("--steady", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     a = parser.parse_args()
-    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device, a.begin)
+    train(a.run, a.hours, a.batch, a.rate, a.hearing, a.steady, a.device, a.begin, a.frozen)

@@ -18,8 +18,9 @@ class Urgency(IntEnum):
     """How soon a piece of work gets its next step: lower is sooner."""
 
     ANSWER = 0  # somebody waits for it
-    PREPARE = 1  # makes an answer come sooner that has not been asked for yet
-    TRANSCRIBE = 2  # a record of what has been answered already
+    SPECULATE = 1  # an answer that somebody will wait for if he has finished speaking
+    PREPARE = 2  # makes an answer come sooner that has not been asked for yet
+    TRANSCRIBE = 3  # a record of what has been answered already
 
 
 class Worker:
@@ -38,9 +39,14 @@ class Worker:
             return await anext(result)
 
     async def stream(
-        self, work: Callable[[], Iterator[T]], urgency: Urgency = Urgency.ANSWER, ahead: int = AHEAD
+        self,
+        work: Callable[[], Iterator[T]],
+        urgency: Urgency | Callable[[], Urgency] = Urgency.ANSWER,
+        ahead: int = AHEAD,
     ) -> AsyncGenerator[T, None]:
         """The items of the iterator `work()`: each is a step, taken on the thread, as `work` itself is.
+
+        An urgency that may change is a function, asked before each step.
 
         No step is taken while the reader is `ahead` items behind. Leaving waits for the step that
         runs and for the iterator's `close`: nothing of the work runs afterwards. An error in a step
@@ -77,7 +83,7 @@ class Worker:
             ready = [piece for piece in self._pieces if not piece.parked]
             if not ready:  # whom the ticket was for has left
                 return
-            piece = min(ready, key=lambda p: (not p.left, p.urgency))
+            piece = min(ready, key=lambda p: (not p.left, p.urgency()))
             self._pieces.remove(piece)
         while piece.step():  # a second time only to close it
             with self._lock:
@@ -115,12 +121,16 @@ class Worker:
 class _Piece(Generic[T]):
     """A piece of work on the thread, and the way to its reader on the event loop."""
 
-    def __init__(self, begin: Callable[[], Iterator[T]], urgency: Urgency, room: int) -> None:
-        self.urgency, self.room = urgency, room  # for so many items
+    def __init__(self, begin: Callable[[], Iterator[T]], urgency: Urgency | Callable[[], Urgency], room: int) -> None:
+        self._urgency = urgency
+        self.room = room  # for so many items
         self.parked = self.left = self.over = False
         self.steps: Iterator[T] | None = None
         self._begin, self._loop = begin, asyncio.get_running_loop()
         self._items = asyncio.Queue[tuple[T] | BaseException | None]()
+
+    def urgency(self) -> Urgency:
+        return self._urgency if isinstance(self._urgency, Urgency) else self._urgency()
 
     def step(self) -> bool:
         """On the thread: the next item, or the closing where the reader has left. Whether it goes on."""

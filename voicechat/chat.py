@@ -12,6 +12,7 @@ from voicechat.errors import ConfigError, VoiceFailed
 from voicechat.events import Event
 from voicechat.model import Model
 from voicechat.session import Session
+from voicechat.turntaking import Policy
 
 
 class VoiceChat:
@@ -35,9 +36,17 @@ class VoiceChat:
         self._thinking, self._speaking = Worker("model"), Worker("voice")
 
     def session(self, tell: Callable[[Event], None] | None = None, clock: Callable[[], float] | None = None) -> Session:
-        """A new conversation; `tell` and `clock` as Session takes them."""
+        """A new conversation; `tell` and `clock` as Session takes them.
+
+        Its turns are taken by what was said, where the model can judge that, and an answer is held while it
+        is not clear whether it was interrupted: whoever plays it follows `Yielded`.
+        """
         workers = self._thinking, self._speaking
-        return Session(self.model.memory(), self.voice, *workers, self.config, tell, clock)
+        session = Session(self.model.memory(), self.voice, *workers, self.config, tell, clock)
+        session.policy = (
+            Policy.judged(self.config.times) if session.judges else Policy(times=self.config.times, holds=True)
+        )
+        return session
 
     async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
         """One conversation by voice: every event, until the microphone ends."""

@@ -55,6 +55,7 @@ class Message:
     text: str = ""
     clips: tuple[Clip, ...] = ()
     id: str = field(default_factory=new_id, compare=False)
+    mark: str = ""  # with which the model began it; it is never shown
 
 
 @dataclass(slots=True)
@@ -68,6 +69,11 @@ class Conversation:
         talk = cls()
         talk.instruct(instructions)
         return talk
+
+    @property
+    def instructions(self) -> str:
+        """What the model is told first; "" where that is left to it."""
+        return "".join(m.text for m in self.messages if m.id == INSTRUCTIONS)
 
     def instruct(self, instructions: str) -> None:
         """What the model is told first; "" leaves it its own ways."""
@@ -101,6 +107,10 @@ class Conversation:
         """The words of a message, as far as they were heard. Raises KeyError."""
         index = self._index(id)
         self.messages[index] = replace(self.messages[index], text=text)
+
+    def mark(self, id: str, mark: str) -> None:
+        """How the model began the answer of that id, if it is there."""
+        self.messages = [replace(m, mark=mark) if m.id == id else m for m in self.messages]
 
     def remove(self, id: str) -> None:
         """Raises KeyError."""

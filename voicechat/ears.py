@@ -9,6 +9,7 @@ import numpy as np
 
 from streaming.audio import RATE, AudioChunk, Blocks, Resampler
 from streaming.endpoint import Endpointer, EndpointTimes, SpeechEvent, SpeechPaused
+from streaming.near import FLOOR_DB, Nearness, level_db
 from streaming.vad import VoiceActivity
 from voicechat.conversation import Clip
 
@@ -21,11 +22,12 @@ class Ears:
 
     def __init__(self, times: EndpointTimes | None) -> None:
         self.clip: Clip | None = None
-        self._activity = VoiceActivity()
+        self._activity, self._nearness = VoiceActivity(), Nearness(FRAME / RATE)
+        self._level = FLOOR_DB  # of the loudest frame of what is being said
         self._blocks, self._resampler = Blocks(FRAME), Resampler(RATE)
         self._recent: deque[np.ndarray] = deque(maxlen=round(RECENT_S * RATE / FRAME))
         self._samples = 0  # received, at 16 kHz
-        self._clip_end = 0  # the sample at which the clip ends, or ended
+        self.clip_end = 0  # the sample at which the clip ends, or ended
         self._paused = False
         self.listen(times)
 
@@ -45,6 +47,23 @@ class Ears:
         """Where the voice last stopped."""
         return self.now_s if self._endpointer is None else self._endpointer.voice_end_s
 
+    @property
+    def voiced(self) -> bool:
+        """The last frame held a voice."""
+        return self._endpointer is not None and self._endpointer.voiced
+
+    def wait(self, silence_s: float) -> list[SpeechEvent]:
+        """In this pause so much silence ends the turn: what that decides already."""
+        events = [] if self._endpointer is None else self._endpointer.wait(silence_s)
+        self._paused = self._paused and not events
+        return events
+
+    def dismiss(self) -> None:
+        """What is being said is no turn."""
+        if self._endpointer is not None:
+            self._endpointer.dismiss()
+        self._paused = False
+
     def frames(self, chunk: AudioChunk) -> Iterator[np.ndarray]:
         """What the microphone delivers, in frames of the VAD's size. Raises AudioError for sound that is none."""
         if chunk.rate != self._resampler.rate:
@@ -58,13 +77,21 @@ class Ears:
         self._recent.append(frame)
         self._samples += len(frame)
         if self._endpointer is not None:
-            for event in self._endpointer.step(self._activity.probability(frame)):
+            level = level_db(frame)
+            probability = self._nearness.step(level, self._activity.probability(frame))
+            self._level = max(self._level, level) if self._endpointer.speaking else level
+            for event in self._endpointer.step(probability):
                 if isinstance(event, SpeechPaused):
                     self._grow()
                 self._paused = isinstance(event, SpeechPaused)
                 yield event
         if not self._paused:
             self._grow()
+
+    def answered(self) -> None:
+        """What is being said is for us: who talks much softer does not talk to us."""
+        if self._endpointer is not None:
+            self._nearness.answered(self._level)
 
     def end(self) -> list[SpeechEvent]:
         """Whoever speaks has finished."""
@@ -74,9 +101,9 @@ class Ears:
         """Begin a clip at this time, which may lie a little in the past."""
         self._begin(Clip(), round(at_s * RATE))
 
-    def go_on(self, clip: Clip) -> None:
-        """Let the last clip grow again, over the gap since its end."""
-        self._begin(clip, self._clip_end)
+    def go_on(self, clip: Clip, end: int) -> None:
+        """Let a clip grow again that had ended at that sample, over the gap since."""
+        self._begin(clip, end)
 
     def close(self) -> Clip | None:
         """The clip is complete as it is: nothing is added in a pause."""
@@ -97,15 +124,15 @@ class Ears:
 
     def _begin(self, clip: Clip, start: int) -> None:
         kept = sum(map(len, self._recent))
-        self.clip, self._clip_end = clip, max(start, self._samples - kept)
+        self.clip, self.clip_end = clip, max(start, self._samples - kept)
         self._grow()
 
     def _grow(self) -> None:
-        missing = self._samples - self._clip_end
+        missing = self._samples - self.clip_end
         if self.clip is not None and missing:
             frames: list[np.ndarray] = []
             while sum(map(len, frames)) < missing:
                 frames.append(self._recent[-1 - len(frames)])
             # A copy: a view would keep alive all that was put together.
             self.clip.append(np.concatenate(frames[::-1])[-missing:].copy())
-            self._clip_end = self._samples
+            self.clip_end = self._samples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from voicechat.conversation import Clip, Message
 
@@ -16,6 +17,7 @@ class Echo:
 
 class EchoMemory:
     positions = 0
+    marks: Literal["taught", "told", "none"] = "none"
 
     def prepare(self, messages: Sequence[Message]) -> None:
         pass
@@ -26,6 +28,9 @@ class EchoMemory:
         read = [f"You wrote: {asked.text}."] if asked.text else []
         for word in " ".join(heard + read).split(" "):
             yield word + " "
+
+    def judge(self, clip: Clip, instructions: str) -> Iterator[str]:
+        yield from ()
 
     def transcribe(self, clip: Clip) -> Iterator[str]:
         yield f"({clip.length / 16_000:.1f} seconds of sound)"

@@ -91,6 +91,15 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Yielded:
+    """Play the answer at this gain from now on. At 0 stop where it is and keep what is left: either it was an
+    interruption, and Interrupted follows, or it was none (a cough, an "uh-huh"), and the gain is 1 again."""
+
+    turn: int
+    gain: float  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The user spoke while the answer was playing: drop what is left of it, at once."""
 
@@ -101,9 +110,25 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The turn was taken back before anything of its answer was heard."""
+    """The turn was taken back before anything of its answer was heard, or no more than its very beginning."""
 
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speculated:
+    """An answer that was begun in secret, at a pause, was wanted after all, or was not: the speaker went on."""
+
+    verdict: str  # what the model made of the question: finished, open, unfinished, aside; "" when it had not yet
+    kept: bool
+    cost_ms: float  # of the model's and the voice's time, up to now
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nobody has spoken for long, and a word is said."""
+
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +142,7 @@ class Failed:
 Event = (
     SpeechStarted | SpeechPaused | SpeechResumed | SpeechSegment
     | Asked | Unasked | TurnStarted | TextDelta | Spoken | Answered | Heard | TurnEnded
-    | Interrupted | Withdrawn | Failed
+    | Yielded | Interrupted | Withdrawn | Speculated | Idle | Failed
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ of work for each item, so that many conversations can take turns; to stop one is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from voicechat.conversation import Clip, Message
 
@@ -18,6 +18,12 @@ class Memory(Protocol):
     @property
     def positions(self) -> int:
         """How many positions (tokens) of the conversation are held now. Of any thread."""
+        ...
+
+    @property
+    def marks(self) -> Literal["taught", "told", "none"]:
+        """Whether answers begin with the marks of `verdict.py`: by training, where the instructions ask for
+        them, or never."""
         ...
 
     def prepare(self, messages: Sequence[Message]) -> None:
@@ -31,6 +37,10 @@ class Memory(Protocol):
 
         One at a time: close a reply, or take it to its end, before the conversation's next.
         """
+        ...
+
+    def judge(self, clip: Clip, instructions: str) -> Iterator[str]:
+        """The beginning of an answer to the clip alone, for its mark; beside a reply that is not over."""
         ...
 
     def transcribe(self, clip: Clip) -> Iterator[str]:

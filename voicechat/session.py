@@ -5,36 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
 from streaming.audio import RATE, AudioChunk, AudioError
-from streaming.endpoint import SpeechEvent, SpeechSegment, SpeechStarted
+from streaming.endpoint import SpeechEvent, SpeechPaused, SpeechResumed, SpeechSegment, SpeechStarted
 from tts.voice import Voice
-from voicechat.blocking import Urgency, Worker
+from voicechat.answering import Answering
+from voicechat.blocking import Worker
 from voicechat.config import Config
 from voicechat.conversation import Clip, Conversation, Message, as_read, new_id
 from voicechat.ears import Ears
-from voicechat.errors import VoiceChatError
-from voicechat.events import (
-    Answered,
-    Asked,
-    Event,
-    Failed,
-    Interrupted,
-    Spoken,
-    TextDelta,
-    TurnEnded,
-    TurnStarted,
-    Unasked,
-    Withdrawn,
-)
+from voicechat.events import Asked, Event, Failed, Idle, Yielded
+from voicechat.judging import Judging
 from voicechat.model import Memory
-from voicechat.playback import Playback
+from voicechat.preparing import Preparing
 from voicechat.timing import Stopwatch
 from voicechat.transcripts import Transcripts
-from voicechat.turn import Turn, Wanted
+from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
+from voicechat.verdict import Verdict, instructed
+
+LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
+TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
+STILL_HERE = "I am still here, if you want to ask me something."
+GREETING = Message("user", "Hello.")
 
 
 class Session:
@@ -55,29 +51,35 @@ class Session:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.conversation = Conversation.with_instructions(config.instructions)
-        self.voice = voice
         self.policy = Policy(times=config.times)
         self.state = State.LISTENING
-        self.turn = 0  # the newest: sound of any other is to be dropped
         self.speech_id = new_id()  # of the message that is being spoken, or will be next
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
-        self._memory, self._thinking, self._speaking = memory, thinking, speaking
+        self._memory = memory
         self._ears = Ears(config.times)
         self._now = clock or (lambda: self._ears.now_s)
         self.transcripts = Transcripts(memory, thinking, self._tell)
+        self.answering = Answering(
+            self.conversation, memory, voice, thinking, speaking, self.transcripts, self._tell, self._now
+        )
+        self.answering.sounding = lambda: self._take(Input.SOUNDING)
+        self.answering.over = lambda: self._take(Input.ANSWER_OVER)
+        self.answering.judged = self._judged
+        self.usual = Wanted()  # how answers are, where nothing else was asked for
+        self._asked: Wanted | None = None  # how the next one is to be
         self._speech: SpeechEvent | None = None
+        self._started: SpeechStarted | None = None
+        self._verdict: Verdict | None = None  # on what is being said
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
-        self.usual = Wanted()  # how answers are, where nothing else was asked for
-        self.wanted = self.usual  # how the newest is
-        self._asked: Wanted | None = None  # how the next one is to be
-        self._question: list[str] = []  # ids of the messages that the newest turn answers
-        self._playback = Playback()  # of the newest answer
-        self._answers: dict[str, Playback] = {}
-        self._answering: asyncio.Task[None] | None = None
-        self._preparing: asyncio.Task[None] | None = None
-        self._shown = 0  # samples of the clip that the model has been shown
+        self._spoken_end = 0  # the sample at which its clip ends
+        self._preparing = Preparing(memory, thinking)
+        self._judging = Judging(memory, thinking, self._judged_aside)
+        self._gain = 1.0  # at which the client plays the answer
+        self._held_s = 0.0  # when it was made to stand still
+        self._quiet_s = 0.0  # since when nobody has spoken
+        self._prompted = False  # and a word has been said because of it
 
     # ---- what comes in ------------------------------------------------------------------------
 
@@ -85,20 +87,20 @@ class Session:
         """Take in what the microphone delivers, in pieces of any length and rate."""
         try:
             for frame in self._ears.frames(chunk):
-                await self._hear_frame(frame)
+                self._hear_frame(frame)
         except AudioError as error:
             self._tell(Failed(str(error)))
 
     async def end_of_sound(self) -> None:
         """The microphone has been closed: what was being said is the turn."""
         for event in self._ears.end():
-            await self._hear_speech(event)
+            self._hear_speech(event)
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
         """A typed turn, or clips to talk about, or both."""
-        self._speech, self._typed = None, Message("user", text, tuple(clips))
-        await self._watch_playback()
-        await self._take(Input.TYPED)
+        self._speech, self._typed, self._prompted = None, Message("user", text, tuple(clips)), False
+        self._watch_playback()
+        self._take(Input.TYPED)
 
     def attach(self, clips: Sequence[Clip]) -> None:
         """Clips that go with the next turn."""
@@ -107,8 +109,8 @@ class Session:
     async def played(self, turn: int, seconds: float) -> None:
         """The client reports how many seconds of this turn's answer it has played."""
         if turn == self.turn:
-            self._playback.report(seconds)
-            await self._watch_playback()
+            self.answering.playback.report(seconds, self._now())
+            self._watch_playback()
 
     # ---- when turns are taken by hand ---------------------------------------------------------
 
@@ -120,6 +122,29 @@ class Session:
         self.policy = policy
 
     @property
+    def turn(self) -> int:
+        """The newest: sound of any other is to be dropped."""
+        return self.answering.turn
+
+    @property
+    def wanted(self) -> Wanted:
+        """How the newest answer is."""
+        return self.answering.wanted
+
+    @property
+    def voice(self) -> Voice:
+        return self.answering.voice
+
+    @voice.setter
+    def voice(self, voice: Voice) -> None:
+        self.answering.voice = voice
+
+    @property
+    def judges(self) -> bool:
+        """The model tells whether what was said is finished."""
+        return self._memory.marks != "none"
+
+    @property
     def uncommitted_s(self) -> float:
         """Seconds of what is being said, or was received since the last `commit`."""
         return self._ears.clip.length / RATE if self._ears.clip else 0.0
@@ -127,7 +152,7 @@ class Session:
     @property
     def answer_text(self) -> str:
         """What has been sent of the newest answer."""
-        return self._playback.sent_text
+        return self.answering.playback.sent_text
 
     async def commit(self) -> None:
         """Whoever speaks has finished. By hand it joins the conversation, and nothing is answered yet."""
@@ -136,38 +161,38 @@ class Session:
         elif (clip := self._ears.take()) is not None and clip.length:
             self._spoken = None
             self._add(Message("user", "", (clip,), self.speech_id))
-            self._write_down([self.speech_id])
+            self.answering.write_down([self.speech_id])
             self.speech_id = new_id()
 
     async def forget(self) -> None:
         """Throw away what is being said."""
-        await self._take(Input.FORGET)
+        self._take(Input.FORGET)
+        self.answering.drop()
         self._ears.forget()
         self._ears.listen(self.policy.times if self.policy.detects else None)
 
     async def respond(self, wanted: Wanted | None = None) -> None:
         """Answer what the conversation holds."""
         self._speech, self._spoken, self._asked = None, None, wanted
-        await self._watch_playback()
-        await self._take(Input.ASKED)
+        self._watch_playback()
+        self._take(Input.ASKED)
 
     async def stop(self) -> None:
         """No more of the answer; the conversation keeps what was heard of it."""
-        await self._watch_playback()
-        await self._take(Input.STOP)
-        self._write_down(self._question)
+        self._watch_playback()
+        self._take(Input.STOP)
+        self.answering.write_down(self.answering.question)
 
     async def truncate(self, id: str, seconds: float) -> str:
         """Of the answer of that id no more was heard than its first seconds: the words that stay.
 
         Raises KeyError where it is no answer of this session, or too long ago.
         """
-        playback = self._answers[id]
-        if playback is self._playback and self.state in (State.SPEAKING, State.OVERLAP):
-            playback.report(seconds)
-            await self._take(Input.STOP)
-        self._keep(id, playback.text_until(seconds).rstrip())
-        return self.conversation.find(id).text
+        playback = self.answering.playback_of(id)
+        if playback is self.answering.playback and self.state in (State.SPEAKING, State.HELD, State.OVERLAP):
+            playback.report(seconds, self._now())
+            self._take(Input.STOP)
+        return self.answering.truncate(id, seconds)
 
     # ---- from outside -------------------------------------------------------------------------
 
@@ -187,16 +212,13 @@ class Session:
 
     async def idle(self) -> None:
         """Until the current turn, if there is one, has been answered."""
-        while self._answering is not None and not self._answering.done():
-            await asyncio.wait([self._answering])
+        await self.answering.idle()
 
     async def close(self) -> None:
         """Stop answering, at once."""
-        self._stop_answering()
-        await self.transcripts.close()
-        running = [task for task in (self._answering, self._preparing) if task is not None]
-        if running:
-            await asyncio.wait(running)
+        self.answering.stop()
+        for part in (self._judging, self.transcripts, self.answering, self._preparing):
+            await part.close()
 
     async def _listen(self, microphone: AsyncIterable[AudioChunk]) -> None:
         async for chunk in microphone:
@@ -204,42 +226,119 @@ class Session:
         await self.end_of_sound()
         await self.idle()
 
-    async def _hear_frame(self, frame: np.ndarray) -> None:
+    # ---- what is heard ------------------------------------------------------------------------
+
+    def _hear_frame(self, frame: np.ndarray) -> None:
         for event in self._ears.hear(frame):
-            await self._hear_speech(event)
+            self._hear_speech(event)
+        if self.state is State.SPEAKING and self.policy.holds and self.policy.interrupts:
+            self._yield(LOW if self._ears.voiced else 1.0)
+        elif self.state is State.HELD and self._ears.voice_end_s - self._held_s >= self.policy.meant_s:
+            self._take(self._meaning())
         self._prepare()
-        await self._watch_playback()
+        self._watch_playback()
+        self._watch_silence()
 
-    async def _hear_speech(self, event: SpeechEvent) -> None:
+    def _hear_speech(self, event: SpeechEvent) -> None:
         self._speech = event
-        if isinstance(event, SpeechStarted):
-            self.speech_id = new_id()
-        self._tell(event)
-        if isinstance(event, SpeechStarted):
-            await self._take(Input.SPEECH)
-        elif isinstance(event, SpeechSegment):
-            await self._take(Input.SPEECH_OVER)
+        match event:
+            case SpeechStarted():
+                self._started, self._verdict, self._prompted = event, None, False
+                self.speech_id = new_id()
+                self._tell(event)
+                resumed = self.state is State.SPEAKING and not self.policy.holds
+                self._take(self._meaning() if resumed and self._meaning() is Input.RESUMED else Input.SPEECH)
+            case SpeechPaused():
+                self._tell(event)
+                if self.state is State.HELD:
+                    self._judge_held()
+                elif self.state is State.HEARING:
+                    self._speculate()
+            case SpeechResumed():
+                self._verdict = None
+                self._judging.stop()
+                self.answering.drop()
+                self._tell(event)
+            case SpeechSegment():
+                if self.state is State.HELD:
+                    self._take(self._meaning())
+                self._tell(event)
+                aside = self._verdict is Verdict.ASIDE and self.policy.patience is not None
+                if event.cut and self.policy.answers:
+                    self._asked = replace(self.usual, words=TOO_LONG)
+                self._take(Input.ASIDE if aside and not event.cut else Input.SPEECH_OVER)
 
-    async def _watch_playback(self) -> None:
-        if self.state in (State.SPEAKING, State.OVERLAP) and self._playback.over(self._now()):
-            await self._take(Input.ANSWER_OVER)
+    def _speculate(self) -> None:
+        """Perhaps the speaker has finished: begin to answer, in secret."""
+        clip = self._ears.clip
+        if clip is not None and self.policy.answers:
+            self._verdict = None
+            question = Message("user", "", (clip,), self.speech_id)
+            self.answering.speculate(self._read([*self.conversation.messages, question], self.usual), self.usual)
+
+    def _judged(self, verdict: Verdict) -> None:
+        """The model's view of what has been said up to this pause decides how long to wait."""
+        self._verdict = verdict
+        if self.policy.patience is not None:
+            for event in self._ears.wait(self.policy.silence_s(verdict)):
+                self._hear_speech(event)
+
+    def _judge_held(self) -> None:
+        """Somebody has said something short into an answer: to whom?"""
+        clip = self._ears.clip
+        if not self.judges or clip is None:
+            self._go_on_after(self._meaning())
+        else:
+            told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
+            self._judging.start(clip, told[0].text if told else "")
+
+    def _judged_aside(self, clip: Clip, verdict: Verdict | None) -> None:
+        if self.state is State.HELD and self._ears.clip is clip:
+            self._go_on_after(Input.ASIDE if verdict is Verdict.ASIDE else self._meaning())
+
+    def _go_on_after(self, meaning: Input) -> None:
+        self._take(meaning)
+        if self.state is State.HEARING:  # and pauses
+            self._speculate()
+
+    def _meaning(self) -> Input:
+        """Of speech into an answer: the question goes on, where the answer has hardly begun."""
+        begun = self.answering.playback.heard_s(self._now()) < self.policy.moment_s
+        return Input.RESUMED if begun and self._spoken is not None else Input.MEANT
+
+    def _watch_playback(self) -> None:
+        if self.state in (State.SPEAKING, State.OVERLAP) and self.answering.playback.over(self._now()):
+            self._take(Input.ANSWER_OVER)
+
+    def _watch_silence(self) -> None:
+        """A long silence prompts once."""
+        if self.state is not State.LISTENING:
+            self._quiet_s = self._ears.now_s
+            return
+        silent_s = self._ears.now_s - self._quiet_s
+        if self.policy.idle_s is not None and silent_s >= self.policy.idle_s and not self._prompted:
+            self._prompted, self._asked = True, replace(self.usual, words=STILL_HERE)
+            self._tell(Idle(self._ears.now_s))
+            self._take(Input.ASKED)
 
     def _prepare(self) -> None:
-        """Show the model what has arrived while the user still speaks, twice a second at the most."""
         clip = self._ears.clip
-        idle = all(task is None or task.done() for task in (self._preparing, self._answering))
-        if clip is not None and idle and (not self._shown or clip.length - self._shown >= RATE // 2):
-            self._shown = clip.length
-            messages = as_read([*self.conversation.messages, Message("user", "", (clip,))])
-            self._preparing = asyncio.create_task(self._look(messages))
+        if clip is not None and not self.answering.at_work:
+            said = Message("user", "", (clip,))
+            self._preparing.show(clip, lambda: self._read([*self.conversation.messages, said], self.usual))
 
-    async def _look(self, messages: tuple[Message, ...]) -> None:
-        with suppress(Exception):  # what goes wrong here goes wrong again in the turn, and is told there
-            await self._thinking.run(lambda: self._memory.prepare(messages), Urgency.PREPARE)
+    def _read(self, messages: Sequence[Message], wanted: Wanted) -> tuple[Message, ...]:
+        """What the model reads of these messages."""
+        told = Conversation(list(messages))
+        if wanted.instructions is not None:
+            told.instruct(wanted.instructions)
+        if self._memory.marks == "told" and self.policy.patience is not None:
+            told.instruct(instructed(told.instructions))
+        return as_read(told.messages)
 
     # ---- turn taking --------------------------------------------------------------------------
 
-    async def _take(self, happened: Input) -> None:
+    def _take(self, happened: Input) -> None:
         self.state, actions = take(self.state, happened, self.policy)
         for action in actions:
             match action:
@@ -248,139 +347,82 @@ class Session:
                 case Action.GO_ON:
                     self._go_on()
                 case Action.DROP:
+                    self.answering.drop()
                     self._ears.close()
                 case Action.COMMIT:
                     self._commit()
+                case Action.TAKE_BACK:
+                    self._take_back()
                 case Action.BEGIN:
                     self._begin()
+                case Action.HOLD:
+                    self._held_s = self._ears.now_s
+                    self.answering.hold()
+                    self._yield(0.0)
+                case Action.PLAY:
+                    self._judging.stop()
+                    self._ears.dismiss()
+                    self.answering.go_on()
+                    self._yield(1.0)
                 case Action.CANCEL:
-                    self._cancel()
+                    self.answering.cancel()
                 case Action.INTERRUPT:
-                    self._interrupt()
+                    self._judging.stop()
+                    self.answering.interrupt()
+
+    def _yield(self, gain: float) -> None:
+        if gain != self._gain:
+            self._gain = self.answering.reference.gain = gain
+            self._tell(Yielded(self.turn, gain))
 
     def _open(self) -> None:
-        assert isinstance(self._speech, SpeechStarted)
-        self._ears.open(self._speech.at_s)
-        self._shown = 0
+        assert self._started is not None
+        self._ears.open(self._started.at_s)
+        self._preparing.begin()
 
     def _go_on(self) -> None:
         """The speaker was not done: take the question back, and let its clip grow over the gap."""
         if self._spoken is None:
             self._open()  # what was asked did not come by microphone: this adds to it
         else:
-            self._take_back(self._spoken.id)
-            self._ears.go_on(self._spoken.clips[-1])
+            self.answering.take_back(self._spoken.id)
+            self._ears.go_on(self._spoken.clips[-1], self._spoken_end)
 
     def _commit(self) -> None:
         """What was typed or said joins the conversation."""
         if self._typed is not None:
             message, self._typed, self._spoken = self._typed, None, None
         else:
+            self._spoken_end = self._ears.clip_end
+            if self._verdict is not Verdict.ASIDE:
+                self._ears.answered()
             clip = self._ears.close()
             message = self._spoken = Message("user", "", (clip,) if clip else (), self.speech_id)
             self.speech_id = new_id()
         self._add(message)
         if not self.policy.answers:
-            self._write_down([message.id])
+            self.answering.write_down([message.id])
+
+    def _take_back(self) -> None:
+        """There was nothing to answer in it."""
+        self.answering.drop()
+        if self._spoken is not None:
+            self.answering.take_back(self._spoken.id)
+            self._spoken = None
 
     def _add(self, message: Message) -> None:
         self.conversation.add(message)
-        self._shown = 0
+        self._preparing.begin()
         self._tell(Asked(message.id, message.text, sum(clip.length for clip in message.clips) / RATE))
 
-    def _take_back(self, id: str) -> None:
-        with suppress(KeyError):
-            self.conversation.remove(id)
-            self._tell(Unasked(id))
-
     def _begin(self) -> None:
-        wanted = self.wanted = self._asked or self.usual
-        self._asked = None
-        self._question = [message.id for message in self.conversation.question()]
+        wanted, self._asked = self._asked or self.usual, None
         messages = self.conversation.messages if wanted.messages is None else wanted.messages
-        if wanted.instructions is not None:
-            told = Conversation(list(messages))
-            told.instruct(wanted.instructions)
-            messages = told.messages
-        read = as_read(messages)
+        read = self._read(messages, wanted)
         if not any(message.role == "user" for message in read):
             read = (*read, GREETING)  # an application asks for the first word
-        self.turn += 1
-        self._playback = Playback(self.turn, new_id())
         waited = None
         if isinstance(self._speech, SpeechSegment):
             waited = (self._ears.now_s - self._ears.voice_end_s) * 1e3
-        turn = Turn(
-            self.turn, read, wanted, self._memory, self.voice, self._thinking,
-            self._speaking, Stopwatch(waited), self._send,
-        )  # fmt: skip
-        if wanted.remembered:
-            self.conversation.add(Message("assistant", "", id=self._playback.id))
-        self._answers[self._playback.id] = self._playback
-        for old in list(self._answers)[:-REMEMBERED]:
-            del self._answers[old]
-        self._tell(TurnStarted(self.turn, self._playback.id))
-        self._answering = asyncio.create_task(self._answer(turn, self._playback, self._question, self._answering))
-
-    async def _answer(
-        self, turn: Turn, playback: Playback, question: list[str], before: asyncio.Task[None] | None
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        try:
-            await turn.run()
-        except Exception as error:
-            told = str(error) if isinstance(error, VoiceChatError) else f"this turn failed ({error!r}): ask again"
-            self._keep(playback.id, playback.sent_text)
-            if not playback.sent_text.strip():  # so that the next turn does not trip over it
-                for id in question:
-                    self._take_back(id)
-            self._tell(Failed(told, turn.number))
-        else:
-            self._keep(playback.id, turn.text)
-            self._tell(Answered(turn.number, turn.text, self._memory.positions, turn.tokens, turn.cut))
-        playback.complete = True
-        if not playback.sent_s and playback is self._playback:
-            await self._take(Input.ANSWER_OVER)
-        heard = await self.transcripts.of(turn.number, self.conversation.some(question))
-        self.conversation.shed(KEPT_S, self.transcripts.known)
-        if turn.clock.passed("done_ms"):
-            self._tell(TurnEnded(turn.number, heard, turn.text, turn.clock.timing()))
-
-    def _send(self, event: TextDelta | Spoken) -> None:
-        if isinstance(event, Spoken):
-            self._playback.send(event, self._now())
-            self.state, _ = take(self.state, Input.SOUNDING)
-        self._tell(event)
-
-    def _keep(self, id: str, text: str) -> None:
-        """The words of an answer that the conversation remembers."""
-        with suppress(KeyError):
-            self.conversation.say(id, text)
-
-    def _cancel(self) -> None:
-        self._stop_answering()
-        self._tell(Withdrawn(self.turn))
-
-    def _interrupt(self) -> None:
-        """Silence the client first; then stop the answer; then keep of it what was heard."""
-        heard_s = self._playback.heard_s(self._now())
-        text = self._playback.text_until(heard_s)
-        self._tell(Interrupted(self.turn, heard_s, text))
-        self._stop_answering()
-        self._keep(self._playback.id, text.rstrip())
-        self._write_down(self._question)
-
-    def _write_down(self, ids: list[str]) -> None:
-        for message in self.conversation.some(ids):
-            self.transcripts.start(self.turn, message)
-
-    def _stop_answering(self) -> None:
-        """The next answer waits until this one has really stopped; nobody else does."""
-        if self._answering is not None and not self._answering.done():
-            self._answering.cancel()
-
-
-GREETING = Message("user", "Hello.")
-REMEMBERED = 50  # answers whose words can still be cut
-KEPT_S = 900.0  # of sound; what a model can attend to is less
+        self._gain = 1.0
+        self.answering.begin(read, wanted, Stopwatch(waited))

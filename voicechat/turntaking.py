@@ -4,15 +4,17 @@ LISTENING   nobody speaks
 HEARING     the user speaks
 THINKING    the user has finished, the answer has not begun to sound
 SPEAKING    the answer is being played
+HELD        the user speaks: the answer stands still until it is known whether that was meant to interrupt
 OVERLAP     the user speaks while an answer goes on
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from streaming.endpoint import EndpointTimes
+from voicechat.verdict import Verdict
 
 
 class State(Enum):
@@ -20,12 +22,16 @@ class State(Enum):
     HEARING = auto()
     THINKING = auto()
     SPEAKING = auto()
+    HELD = auto()
     OVERLAP = auto()
 
 
 class Input(Enum):
     SPEECH = auto()  # the user's speech is confirmed
     SPEECH_OVER = auto()  # the user's turn is over
+    ASIDE = auto()  # what the user said asks for nothing
+    MEANT = auto()  # what the user says is meant to interrupt
+    RESUMED = auto()  # the user goes on with what was taken for finished: the answer has hardly begun
     TYPED = auto()  # a typed turn has arrived
     ASKED = auto()  # an answer is wanted to what the conversation holds
     SOUNDING = auto()  # the first sound of the answer has been sent
@@ -39,9 +45,39 @@ class Action(Enum):
     GO_ON = auto()  # the same clip goes on: the user was not done
     DROP = auto()  # forget the clip
     COMMIT = auto()  # what was said or typed joins the conversation
+    TAKE_BACK = auto()  # and leaves it again
+    HOLD = auto()  # the answer stands still
+    PLAY = auto()  # and goes on where it stood
     BEGIN = auto()  # ask the model
     CANCEL = auto()  # stop an answer of which nothing was heard
     INTERRUPT = auto()  # stop an answer, and keep of it what was heard
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How much silence ends a turn, in seconds, by what the model makes of what was said so far."""
+
+    finished_s: float = 0.19
+    unjudged_s: float = 0.8  # it has made nothing of it yet
+    open_s: float = 1.0
+    unfinished_s: float = 2.0
+
+    def after(self, verdict: Verdict | None) -> float:
+        match verdict:
+            case None:
+                return self.unjudged_s
+            case Verdict.OPEN:
+                return self.open_s
+            case Verdict.UNFINISHED:
+                return self.unfinished_s
+            case Verdict.FINISHED | Verdict.ASIDE:
+                return self.finished_s
+
+    def scaled(self, factor: float) -> Patience:
+        """More of it, or less; what is complete is answered as soon as ever."""
+        return replace(
+            self, **{name: factor * getattr(self, name) for name in ("unjudged_s", "open_s", "unfinished_s")}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +88,20 @@ class Policy:
     answers: bool = True  # as soon as the user's turn is over
     interrupts: bool = True  # speech stops an answer
     times: EndpointTimes = field(default_factory=EndpointTimes)
+    patience: Patience | None = None  # None: `times.silence_s` ends a turn, whatever was said
+    holds: bool = False  # the client can stop the sound of an answer and go on with it
+    meant_s: float = 0.8  # who speaks for so long while an answer is held means to interrupt
+    moment_s: float = 0.5  # who speaks before so much of an answer has sounded goes on with the question
+    idle_s: float | None = None  # a silence after which a word is said, once
+
+    @classmethod
+    def judged(cls, times: EndpointTimes, patience: Patience | None = None) -> Policy:
+        """By what was said, with a client that can hold."""
+        patience = patience or Patience()
+        return cls(times=replace(times, silence_s=patience.unjudged_s), patience=patience, holds=True)
+
+    def silence_s(self, verdict: Verdict | None) -> float:
+        return self.times.silence_s if self.patience is None else self.patience.after(verdict)
 
 
 Table = dict[tuple[State, Input], tuple[State, tuple[Action, ...]]]
@@ -63,6 +113,7 @@ TABLE: Table = {
     (State.HEARING, Input.SPEECH_OVER): (State.THINKING, (Action.COMMIT, Action.BEGIN)),
     (State.HEARING, Input.TYPED): (State.THINKING, (Action.DROP, Action.COMMIT, Action.BEGIN)),
     (State.HEARING, Input.ASKED): (State.OVERLAP, (Action.BEGIN,)),
+    (State.HEARING, Input.ASIDE): (State.LISTENING, (Action.COMMIT, Action.TAKE_BACK)),
     (State.HEARING, Input.FORGET): (State.LISTENING, (Action.DROP,)),
     (State.THINKING, Input.SPEECH): (State.HEARING, (Action.CANCEL, Action.GO_ON)),
     (State.THINKING, Input.TYPED): (State.THINKING, (Action.CANCEL, Action.COMMIT, Action.BEGIN)),
@@ -71,10 +122,19 @@ TABLE: Table = {
     (State.THINKING, Input.ANSWER_OVER): (State.LISTENING, ()),
     (State.THINKING, Input.STOP): (State.LISTENING, (Action.CANCEL,)),
     (State.SPEAKING, Input.SPEECH): (State.HEARING, (Action.INTERRUPT, Action.OPEN)),
+    (State.SPEAKING, Input.RESUMED): (State.HEARING, (Action.CANCEL, Action.GO_ON)),
     (State.SPEAKING, Input.TYPED): (State.THINKING, (Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
     (State.SPEAKING, Input.ASKED): (State.THINKING, (Action.BEGIN,)),
     (State.SPEAKING, Input.ANSWER_OVER): (State.LISTENING, ()),
     (State.SPEAKING, Input.STOP): (State.LISTENING, (Action.INTERRUPT,)),
+    (State.HELD, Input.MEANT): (State.HEARING, (Action.INTERRUPT,)),
+    (State.HELD, Input.RESUMED): (State.HEARING, (Action.DROP, Action.CANCEL, Action.GO_ON)),
+    (State.HELD, Input.ASIDE): (State.SPEAKING, (Action.DROP, Action.PLAY)),
+    (State.HELD, Input.SPEECH_OVER): (State.THINKING, (Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
+    (State.HELD, Input.TYPED): (State.THINKING, (Action.DROP, Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
+    (State.HELD, Input.ASKED): (State.OVERLAP, (Action.INTERRUPT, Action.BEGIN)),
+    (State.HELD, Input.STOP): (State.HEARING, (Action.INTERRUPT,)),
+    (State.HELD, Input.FORGET): (State.SPEAKING, (Action.DROP, Action.PLAY)),
     (State.OVERLAP, Input.SPEECH_OVER): (State.SPEAKING, (Action.COMMIT,)),
     (State.OVERLAP, Input.TYPED): (State.THINKING, (Action.DROP, Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
     (State.OVERLAP, Input.ASKED): (State.OVERLAP, (Action.BEGIN,)),
@@ -85,11 +145,17 @@ TABLE: Table = {
 
 UNANSWERED: Table = {  # where the user's turn is not to be answered by itself
     (State.HEARING, Input.SPEECH_OVER): (State.LISTENING, (Action.COMMIT,)),
+    (State.HELD, Input.SPEECH_OVER): (State.LISTENING, (Action.INTERRUPT, Action.COMMIT)),
+}
+
+HOLDING: Table = {  # where the sound of an answer can stand still
+    (State.SPEAKING, Input.SPEECH): (State.HELD, (Action.HOLD, Action.OPEN)),
 }
 
 UNINTERRUPTED: Table = {  # where speech does not stop an answer
     (State.THINKING, Input.SPEECH): (State.OVERLAP, (Action.OPEN,)),
     (State.SPEAKING, Input.SPEECH): (State.OVERLAP, (Action.OPEN,)),
+    (State.SPEAKING, Input.RESUMED): (State.OVERLAP, (Action.OPEN,)),
 }
 
 
@@ -99,6 +165,8 @@ def take(state: State, happened: Input, policy: Policy | None = None) -> tuple[S
     rules = TABLE
     if not policy.answers:
         rules = rules | UNANSWERED
+    if policy.holds:
+        rules = rules | HOLDING
     if not policy.interrupts:
         rules = rules | UNINTERRUPTED
     return rules.get((state, happened), (state, ()))

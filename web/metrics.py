@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from voicechat.events import TurnEnded
+from voicechat.events import Speculated, TurnEnded
 
 Outcome = Literal["completed", "interrupted", "failed", "withdrawn"]
 OUTCOMES: tuple[Outcome, ...] = ("completed", "interrupted", "failed", "withdrawn")
@@ -41,6 +41,11 @@ class Metrics:
         self._refused = counter("refused_total", "Connections that were not let in.", "reason")
         self._turns = counter("turns_total", "Turns, by how they ended.", "outcome")
         self._interruptions = counter("interruptions_total", "Times that a user spoke into an answer.")
+        self._speculations = counter(
+            "speculations_total", "Answers begun in secret, by whether they were wanted.", "kept"
+        )
+        self._wasted = counter("speculation_wasted_seconds_total", "Of work for answers that were not wanted.")
+        self._resumed = counter("resumed_total", "Answers that were held, and went on: it was no interruption.")
         self._first_token = histogram("first_token_seconds", "Turn decided -> first token.", LATENCY_S)
         self._first_audio = histogram("first_audio_seconds", "Turn decided -> first sound.", LATENCY_S)
         self._voice_to_voice = histogram(
@@ -89,6 +94,15 @@ class Metrics:
     def interruption(self) -> None:
         """Whether or not the answer had been made to its end by then."""
         self._interruptions.inc()
+
+    def speculated(self, event: Speculated) -> None:
+        self._speculations.labels(str(event.kept).lower()).inc()
+        if not event.kept:
+            self._wasted.inc(event.cost_ms / 1e3)
+
+    def resumed(self) -> None:
+        """An answer that had been held goes on."""
+        self._resumed.inc()
 
     def error(self, code: str) -> None:
         """`code` is the protocol's, or ours; never a client's words."""

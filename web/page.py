@@ -64,9 +64,9 @@ def _settings(models: list[str], config: Config) -> None:
         models, value=models[0], label="Model", info="Another one is told the conversation so far.",
         interactive=len(models) > 1,
     )  # fmt: skip
-    pause = gr.Slider(
-        0.2, 2.0, 0.5, step=0.1, label="Pause that ends your turn (seconds)",
-        info="Longer, if it answers before you are done; shorter, if you wait for it.", buttons=[],
+    eagerness = gr.Radio(
+        [("Relaxed", "low"), ("Normal", "auto"), ("Quick", "high")], value="auto", label="How soon it answers",
+        info="Relaxed, if it answers before you are done; quick, if you wait for it.", elem_id="vc-eagerness",
     )  # fmt: skip
     instructions = gr.Textbox(
         config.instructions, label="Instructions", lines=2, max_lines=6, placeholder="How it should answer",
@@ -79,9 +79,8 @@ def _settings(models: list[str], config: Config) -> None:
         (instructions, "blur", "instructions"),
     ):
         getattr(component, event)(None, component, None, js=f"({name}) => {{ voicechat.update({{ {name} }}); }}")
-    pause.release(
-        None, pause, None, js="(seconds) => { voicechat.update({ turnDetection: voicechat.pause(seconds) }); }"
-    )
+    turns = "(eagerness) => { voicechat.update({ turnDetection: voicechat.semantic(eagerness) }); }"
+    eagerness.change(None, eagerness, None, js=turns)
 
 
 def _fragment(name: str) -> str:

@@ -56,10 +56,12 @@ class Realtime:
         self.items = Items()
         self.outbox = outbox
         config = chat.config
-        self.settings = Settings(f"sess_{uuid4().hex[:21]}", model, chat.voice, config.instructions, config.times)
+        id = f"sess_{uuid4().hex[:21]}"
+        self.settings = Settings(id, model, chat.voice, config.instructions, config.times, holds=extras)
         self.telling = Telling(self.items, self.settings, outbox, extras, metrics)
         self.session = chat.session(self.telling.tell, monotonic)
         self.telling.session = self.session
+        self.settings.judges = self.session.judges
         self._extras = extras
         self._decoder = Decoder(self.settings.input_format)
         self._silenced: str | None = None  # the response that the client's own truncate has ended

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from streaming.endpoint import EndpointTimes
 from tts.voice import Voice, VoiceError, load_voice
 from voicechat.turn import Wanted
-from voicechat.turntaking import Policy
+from voicechat.turntaking import Patience, Policy
 from web.schema import Refused, check_shape
 from web.sound import Format
 
@@ -22,7 +23,8 @@ SERVER_VAD = {
     "interrupt_response": True,
 }
 SEMANTIC_VAD = {"type": "semantic_vad", "eagerness": "auto", "create_response": True, "interrupt_response": True}
-SILENCE_S = {"low": 1.0, "medium": 0.5, "auto": 0.5, "high": 0.3}  # by eagerness
+PATIENCE = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.6}  # by eagerness: a factor
+UNJUDGED_S = {"low": 1.0, "medium": 0.5, "auto": 0.5, "high": 0.3}  # with a model that cannot judge
 
 # The names that OpenAI's clients send without being asked, as voices that differ as clearly as ours can.
 VOICES = {
@@ -35,9 +37,11 @@ VOICES = {
 class Settings:
     """What `session.update` changes. `session` is what the client is shown."""
 
-    def __init__(self, id: str, model: str, voice: Voice, instructions: str, times: EndpointTimes) -> None:
+    def __init__(self, id: str, model: str, voice: Voice, instructions: str, times: EndpointTimes, holds: bool) -> None:
+        """`holds`: the client can stop the sound of an answer and go on with it."""
         self.voice = voice
-        self._times = times
+        self.judges = False  # the model tells what is finished
+        self._times, self._holds = times, holds
         self._default = (voice.name, voice)
         self.session: dict[str, Any] = {
             "type": "realtime", "object": "realtime.session", "id": id, "model": model,
@@ -59,13 +63,13 @@ class Settings:
         audio["input"]["turn_detection"] = _filled(audio["input"]["turn_detection"])
         for name in ("input", "output"):
             audio[name]["format"] = _format(audio[name]["format"], f"session.audio.{name}.format")
-        policy(audio["input"]["turn_detection"], self._times)
+        self._policy(audio["input"]["turn_detection"])
         voice = self._load(audio["output"])
         self.session, self.voice = session, voice
 
     @property
     def policy(self) -> Policy:
-        return policy(self.session["audio"]["input"]["turn_detection"], self._times)
+        return self._policy(self.session["audio"]["input"]["turn_detection"])
 
     @property
     def input_format(self) -> Format:
@@ -87,6 +91,36 @@ class Settings:
             aloud=self.session["output_modalities"] != ["text"],
             max_tokens=limit if isinstance(limit, int) else None,
         )
+
+    def _policy(self, detection: dict[str, Any] | None) -> Policy:
+        """How turns are taken. Raises Refused for times that cannot work."""
+        times = self._times
+        if detection is None:
+            return Policy(detects=False, answers=False, interrupts=False, times=times)
+        asked, idle_s = (detection["create_response"], detection["interrupt_response"]), None
+        try:
+            if detection["type"] == "semantic_vad":
+                eagerness = detection["eagerness"]
+                if self.judges:
+                    judged = Policy.judged(times, Patience().scaled(PATIENCE[eagerness]))
+                    return replace(judged, answers=asked[0], interrupts=asked[1], holds=self._holds)
+                adapted = replace(times, silence_s=UNJUDGED_S[eagerness])
+            else:
+                idle_s = _idle_s(detection.get("idle_timeout_ms"))
+                silence_s, threshold = detection["silence_duration_ms"] / 1000, detection["threshold"]
+                adapted = replace(
+                    times,
+                    threshold=threshold,
+                    release=min(times.release, max(0.01, threshold - 0.15)),
+                    pause_s=min(times.pause_s, silence_s),
+                    silence_s=silence_s,
+                    pre_roll_s=detection["prefix_padding_ms"] / 1000,
+                    post_roll_s=min(times.post_roll_s, silence_s),
+                )
+        except (ValueError, OverflowError) as error:
+            told = f"turn_detection: {str(error).partition(' (')[0]}"
+            raise Refused("invalid_value", told, "session.audio.input.turn_detection") from None
+        return Policy(True, *asked, adapted, holds=self._holds, idle_s=idle_s)
 
     def _load(self, output: dict[str, Any]) -> Voice:
         name, voice = output["voice"], self._default[1]
@@ -118,32 +152,10 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def policy(detection: dict[str, Any] | None, times: EndpointTimes) -> Policy:
-    """How turns are taken. Raises Refused for times that cannot work."""
-    if detection is None:
-        return Policy(detects=False, answers=False, interrupts=False, times=times)
-    threshold, pre_roll_s = times.threshold, times.pre_roll_s
-    try:
-        if detection["type"] == "semantic_vad":
-            silence_s = SILENCE_S[detection["eagerness"]]
-        else:
-            silence_s = detection["silence_duration_ms"] / 1000
-            threshold, pre_roll_s = detection["threshold"], detection["prefix_padding_ms"] / 1000
-        adapted = EndpointTimes(
-            threshold=threshold,
-            release=min(times.release, max(0.01, threshold - 0.15)),
-            min_speech_s=times.min_speech_s,
-            pause_s=min(times.pause_s, silence_s),
-            silence_s=silence_s,
-            pre_roll_s=pre_roll_s,
-            post_roll_s=min(times.post_roll_s, silence_s),
-            max_turn_s=times.max_turn_s,
-        )
-    except (ValueError, OverflowError) as error:
-        raise Refused(
-            "invalid_value", f"turn_detection: {str(error).partition(' (')[0]}", "session.audio.input.turn_detection"
-        ) from None
-    return Policy(True, detection["create_response"], detection["interrupt_response"], adapted)
+def _idle_s(ms: int | None) -> float | None:
+    if ms is not None and ms < 1000:
+        raise ValueError(f"make idle_timeout_ms at least 1000 ({ms})")
+    return None if ms is None else ms / 1000
 
 
 def _filled(detection: dict[str, Any] | None) -> dict[str, Any] | None:

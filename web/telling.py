@@ -13,13 +13,16 @@ from voicechat.events import (
     Event,
     Failed,
     Heard,
+    Idle,
     Interrupted,
+    Speculated,
     Spoken,
     TextDelta,
     TurnEnded,
     TurnStarted,
     Unasked,
     Withdrawn,
+    Yielded,
     as_json,
 )
 from voicechat.turntaking import State
@@ -37,6 +40,7 @@ REMEMBERED = 50  # answers whose length is still known
 STATES = {
     State.LISTENING: "listening",
     State.HEARING: "hearing",
+    State.HELD: "hearing",
     State.OVERLAP: "hearing",
     State.THINKING: "thinking",
     State.SPEAKING: "speaking",
@@ -62,6 +66,7 @@ class Telling:
         self._encoder = Encoder(self._format)
         self._seconds: dict[str, float] = {}  # of the spoken items
         self._state = State.LISTENING
+        self._doubted: SpeechStarted | None = None  # speech into an answer, not told before it is sure
         self._leaving = False
         self.finished = False  # when leaving: all that will still be said waits in the outbox
 
@@ -125,13 +130,19 @@ class Telling:
         if self._extras and not unheard:  # a client that is told of an interruption falls silent
             self._tell_extra(as_json(event))
         match event:
+            case SpeechStarted() if self._holdable:
+                self._doubted = event
             case SpeechStarted():
-                self.send(
-                    "input_audio_buffer.speech_started",
-                    audio_start_ms=round(event.at_s * 1000), item_id=self.session.speech_id,
-                )  # fmt: skip
+                self._speech_started(event)
                 if self.session.state is State.LISTENING and self.session.policy.interrupts:
                     self.end_cancelled()  # all of it has been played by now, as far as the session knows
+            case Yielded():
+                self._doubted = self._doubted if event.gain == 0 else None
+            case Idle():
+                self.send(
+                    "input_audio_buffer.timeout_triggered", audio_start_ms=round(event.at_s * 1000),
+                    audio_end_ms=round(event.at_s * 1000), item_id=self.session.speech_id,
+                )  # fmt: skip
             case SpeechSegment():
                 self.send(
                     "input_audio_buffer.speech_stopped",
@@ -155,6 +166,9 @@ class Telling:
             case Heard():
                 self._transcribed(event)
             case Interrupted() | Withdrawn() if not self.finished:
+                if self._doubted is not None:
+                    doubted, self._doubted = self._doubted, None
+                    self._speech_started(doubted)
                 self.end_cancelled()
             case Failed():
                 self._failed(event)
@@ -166,6 +180,17 @@ class Telling:
         if self.response is not None:
             self._outbox.purge()
             self._end("cancelled", {"type": "cancelled", "reason": reason})
+
+    @property
+    def _holdable(self) -> bool:
+        policy = self.session.policy
+        return self.session.state is State.SPEAKING and policy.holds and policy.interrupts
+
+    def _speech_started(self, event: SpeechStarted) -> None:
+        self.send(
+            "input_audio_buffer.speech_started",
+            audio_start_ms=round(event.at_s * 1000), item_id=self.session.speech_id,
+        )  # fmt: skip
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -183,6 +208,10 @@ class Telling:
                     self._metrics.turn_cut("interrupted")
             case Withdrawn():
                 self._metrics.turn_cut("withdrawn")
+            case Speculated():
+                self._metrics.speculated(event)
+            case Yielded() if event.gain == 1 and self._doubted is not None:
+                self._metrics.resumed()
             case Failed() if event.turn is not None:
                 self._metrics.turn_cut("failed")
 

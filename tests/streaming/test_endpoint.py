@@ -18,7 +18,7 @@ from streaming.endpoint import (
 
 # 10-ms frames make the tables readable: 10 frames confirm, 16 pause, 50 end a turn.
 FRAME = 0.01
-TIMES = EndpointTimes(max_turn_s=3.0)
+TIMES = EndpointTimes(pause_s=0.16, max_turn_s=3.0)
 
 
 def run(endpointer: Endpointer, runs: list[tuple[float, int]]) -> list[SpeechEvent]:
@@ -83,14 +83,14 @@ TABLE: dict[str, tuple[list[tuple[float, int]], list[SpeechEvent]]] = {
             SpeechSegment(0.0, 1.29),
         ],
     ),
-    "a long turn is cut, and goes on": (
-        [(0, 100), (1, 300), (0, 50)],
+    "a long turn is cut, and what goes on without a pause is no turn": (
+        [(0, 100), (1, 600), (0, 10), (1, 100), (0, 50), (1, 50), (0, 50)],
         [
             SpeechStarted(0.7),
             SpeechSegment(0.7, 3.7, cut=True),
-            SpeechStarted(3.7),
-            SpeechPaused(4.0),
-            SpeechSegment(3.7, 4.1),
+            SpeechStarted(8.3),
+            SpeechPaused(9.1),
+            SpeechSegment(8.3, 9.2),
         ],
     ),
     "a long turn is cut while paused": (
@@ -102,6 +102,40 @@ TABLE: dict[str, tuple[list[tuple[float, int]], list[SpeechEvent]]] = {
         [SpeechStarted(0.0), SpeechSegment(0.0, 3.0, cut=True)],
     ),
 }
+
+# (runs before, the silence that shall end the turn, what that decides at once, runs after, what they bring)
+WAITS = {
+    "a sentence that is complete": ([(1, 50), (0, 20)], 0.2, [SpeechSegment(0.0, 0.6)], [(0, 50)], []),
+    "a little later": ([(1, 50), (0, 20)], 0.3, [], [(0, 10)], [SpeechSegment(0.0, 0.6)]),
+    "one that is not": ([(1, 50), (0, 20)], 2.0, [], [(0, 179), (1, 1)], [SpeechResumed(2.49)]),
+    "patience ends with the pause": (
+        [(1, 50), (0, 20)], 2.0, [], [(0, 100), (1, 10), (0, 50)],
+        [SpeechResumed(1.7), SpeechPaused(1.8), SpeechSegment(0.0, 1.9)],
+    ),
+    "too late, the voice is back": (
+        [(1, 50), (0, 20), (1, 5)], 0.1, [], [(0, 30)], [SpeechPaused(0.75)],
+    ),
+    "nobody has spoken": ([(0, 50)], 0.1, [], [(0, 50)], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_patience_depends_on_what_was_said(name: str) -> None:
+    before, silence_s, at_once, after, later = WAITS[name]
+    endpointer = Endpointer(TIMES, FRAME)
+    run(endpointer, before)
+    assert rounded(endpointer.wait(silence_s)) == at_once
+    assert rounded(run(endpointer, after)) == later
+
+
+def test_a_segment_that_is_dismissed_never_ends_and_the_next_is_a_new_one() -> None:
+    endpointer = Endpointer(TIMES, FRAME)
+    run(endpointer, [(1, 50), (0, 20)])
+    endpointer.dismiss()
+    assert not endpointer.speaking
+    assert rounded(run(endpointer, [(0, 100), (1, 20), (0, 50)])) == [
+        SpeechStarted(1.4), SpeechPaused(1.9), SpeechSegment(1.4, 2.0)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -21,7 +21,7 @@ from training.curriculum import (
     result_of,
     sum_answer,
 )
-from training.evaluate import edits, is_right
+from training.evaluate import edits, is_judged, is_right
 from training.sounds import a_sound, in_a_room
 from training.typed import as_typed
 from training.voices import TEST_ESPEAK, TEST_FLITE, VARIANTS, resample, training_voice
@@ -49,7 +49,7 @@ def test_digits_come_back_in_order():
     for _ in range(300):
         line = a_line(rng, {"digits": 1})
         said = [w.replace("oh", "zero") for w in re.findall(r"[a-z]+", line.said) if w in (*DIGITS, "oh")]
-        assert line.answer == "You said " + " ".join(said) + "."
+        assert line.answer == "~You said " + " ".join(said) + "."
         assert 2 <= len(said) <= 8
 
 
@@ -86,6 +86,12 @@ def test_marking():
     assert is_right(line, "Seven times eight is fifty-six. ") and not is_right(line, "Seven times eight is six.")
     assert is_right(Line("digits", "", "You said one two."), "You said one, two.")
     assert not is_right(Line("digits", "", "You said one two."), "You said one two two.")
+    assert is_right(Line("digits", "", "~You said one two."), "You said one, two.")
+    assert is_right(Line("unfinished", "", "...Go on."), "...I listen.") and not is_right(
+        Line("unfinished", "", "...Go on."), "Go on."
+    )
+    assert is_judged(Line("digits", "", "~You said one."), "~You said two.")
+    assert not is_judged(Line("digits", "", "~You said one."), "You said one.")
     assert is_right(Line("nothing", "", ""), NO_QUESTION) and is_right(Line("nothing", "", ""), "")
     assert edits("a b c".split(), "a c d".split()) == 2
 
@@ -130,7 +136,7 @@ def test_a_few_steps_learn_one_batch(tmp_path, monkeypatch):
     data.lexicon = {w: [1 + ord(c) % 40 for c in w] for u in data.utterances for w in u.line.words.split()}
     torch.manual_seed(0)
     learner = Learner(build_model(processor.tokenizer), 80)
-    optims, batch, losses = optimisers(learner, 2e-3), data.batch(8), []
+    optims, batch, losses = optimisers(learner, 2e-3, narrow=True), data.batch(8), []
     assert (batch.ids == processor.audio_token_id).sum() == sum(((n - 1) // 2 + 1) // 2 for n in batch.lengths.tolist())
     for _ in range(6):
         told = learner(batch, talk=True)

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import re
 import subprocess
 import sys
 import threading
@@ -300,6 +301,19 @@ async def test_equals_take_turns(worker):
 async def test_the_most_urgent_goes_first(worker):
     works = (Urgency.TRANSCRIBE, "t"), (Urgency.PREPARE, "p"), (Urgency.ANSWER, "a"), (Urgency.ANSWER, "b")
     assert await in_order(worker, *works) == "ababababpppptttt"
+
+
+async def test_a_speculation_makes_no_answer_wait(worker):
+    works = (Urgency.SPECULATE, "s"), (Urgency.ANSWER, "a"), (Urgency.PREPARE, "p")
+    assert await in_order(worker, *works) == "aaaasssspppp"
+
+
+async def test_an_urgency_that_changes_counts_from_the_next_step(worker):
+    asked = iter([Urgency.SPECULATE] * 2 + [Urgency.ANSWER] * 99)
+    works = (lambda: next(asked), "s"), (Urgency.PREPARE, "p")
+    assert await in_order(worker, *works) == "sssspppp"
+    late = iter([Urgency.TRANSCRIBE] * 2 + [Urgency.ANSWER] * 99)
+    assert re.fullmatch("p+ssssp+", await in_order(worker, (lambda: next(late), "s"), (Urgency.PREPARE, "p")))
 
 
 @pytest.mark.parametrize("urgency", [Urgency.ANSWER, Urgency.TRANSCRIBE])

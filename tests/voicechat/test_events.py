@@ -13,13 +13,16 @@ from voicechat.events import (
     Event,
     Failed,
     Heard,
+    Idle,
     Interrupted,
+    Speculated,
     Spoken,
     TextDelta,
     TurnEnded,
     TurnStarted,
     Unasked,
     Withdrawn,
+    Yielded,
     as_json,
     from_json,
 )
@@ -30,6 +33,9 @@ EVENTS = [
     Asked("item_1", "what is this", 2.0), Unasked("item_1"), TurnStarted(3, "item_2"), TextDelta(3, "fifty "),
     Spoken(3, np.zeros(480, np.float32), 24_000, "fifty "), Answered(3, "fifty six", 120, 9, True),
     Heard(3, "seven times eight", "item_1"), TurnEnded(3, "seven", "fifty six", Timing(500.0, 20.5, 40.1, None)),
+    Yielded(3, 0.2),
+    Speculated("unfinished", False, 21.5),
+    Idle(12.0),
     Interrupted(3, 0.4, "fifty "), Withdrawn(3), Failed("ask again", 3), Failed("no sound"),
 ]  # fmt: skip
 

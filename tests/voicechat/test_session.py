@@ -121,7 +121,7 @@ async def test_barge_in_silences_cancels_and_keeps_what_was_heard(open_session):
     await session.ask("count")
     for _ in range(200):  # six of ten words are made, and spoken as far as clauses go
         await asyncio.sleep(0.005)
-        if session._playback.sent_s >= 0.16:
+        if session.answering.playback.sent_s >= 0.16:
             break
     drain(session)
     await session.played(1, 0.15)
@@ -346,7 +346,7 @@ async def test_leaving_talk_stops_everything(open_session):
             break
     memory.go.release(100)
     await session.close()
-    assert session._answering.done()
+    assert not session.answering.at_work
 
 
 async def test_a_long_question_takes_no_more_memory_than_its_sound(open_session):

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicechat.turntaking import Action, Input, Policy, State, take
+from streaming.endpoint import EndpointTimes
+from voicechat.turntaking import Action, Input, Patience, Policy, State, take
+from voicechat.verdict import Verdict
 
-SPEECH, OVER, TYPED, ASKED, SOUNDING, DONE, STOP, FORGET = Input
-LISTENING, HEARING, THINKING, SPEAKING, OVERLAP = State
+SPEECH, OVER, ASIDE, MEANT, RESUMED, TYPED, ASKED, SOUNDING, DONE, STOP, FORGET = Input
+LISTENING, HEARING, THINKING, SPEAKING, HELD, OVERLAP = State
 
 CONVERSATIONS = {
     "a spoken turn": ([SPEECH, OVER, SOUNDING, DONE], LISTENING, "OPEN COMMIT BEGIN"),
@@ -28,8 +30,39 @@ CONVERSATIONS = {
     "not meant for us": ([SPEECH, FORGET, OVER], LISTENING, "OPEN DROP"),
     "asked while the user speaks": ([SPEECH, ASKED, SOUNDING, OVER, DONE], LISTENING, "OPEN BEGIN COMMIT"),
     "asked for the next answer while one plays": ([ASKED, SOUNDING, ASKED], THINKING, "BEGIN BEGIN"),
+    "nothing to answer": ([SPEECH, ASIDE], LISTENING, "OPEN COMMIT TAKE_BACK"),
+    "not finished after all": (
+        [SPEECH, OVER, SOUNDING, RESUMED, OVER], THINKING, "OPEN COMMIT BEGIN CANCEL GO_ON COMMIT BEGIN"
+    ),
 }  # fmt: skip
+HOLDS = Policy(holds=True)
 OTHERS = {
+    "a cough": (
+        HOLDS, [TYPED, SOUNDING, SPEECH, ASIDE, DONE], LISTENING, "COMMIT BEGIN HOLD OPEN DROP PLAY"
+    ),
+    "an interruption that is sure": (
+        HOLDS, [TYPED, SOUNDING, SPEECH, MEANT, OVER, SOUNDING], SPEAKING,
+        "COMMIT BEGIN HOLD OPEN INTERRUPT COMMIT BEGIN",
+    ),
+    "an interruption that was over before it was sure": (
+        HOLDS, [TYPED, SOUNDING, SPEECH, OVER], THINKING, "COMMIT BEGIN HOLD OPEN INTERRUPT COMMIT BEGIN"
+    ),
+    "held, and not finished after all": (
+        HOLDS, [SPEECH, OVER, SOUNDING, SPEECH, RESUMED, OVER], THINKING,
+        "OPEN COMMIT BEGIN HOLD OPEN DROP CANCEL GO_ON COMMIT BEGIN",
+    ),
+    "typed while held": (
+        HOLDS, [TYPED, SOUNDING, SPEECH, TYPED], THINKING, "COMMIT BEGIN HOLD OPEN DROP INTERRUPT COMMIT BEGIN"
+    ),
+    "stopped while held": (HOLDS, [TYPED, SOUNDING, SPEECH, STOP], HEARING, "COMMIT BEGIN HOLD OPEN INTERRUPT"),
+    "forgotten while held": (HOLDS, [TYPED, SOUNDING, SPEECH, FORGET], SPEAKING, "COMMIT BEGIN HOLD OPEN DROP PLAY"),
+    "held where nobody answers by himself": (
+        Policy(answers=False, holds=True), [ASKED, SOUNDING, SPEECH, OVER], LISTENING,
+        "BEGIN HOLD OPEN INTERRUPT COMMIT",
+    ),
+    "what cannot be interrupted is not held": (
+        Policy(interrupts=False, holds=True), [TYPED, SOUNDING, SPEECH], OVERLAP, "COMMIT BEGIN OPEN"
+    ),
     "nobody answers by himself": (
         Policy(answers=False), [SPEECH, OVER, ASKED, SOUNDING, SPEECH], HEARING, "OPEN COMMIT BEGIN INTERRUPT OPEN"
     ),
@@ -66,12 +99,12 @@ def test_other_ways_to_take_turns(name):
     assert (state, " ".join(done)) == (end, expected)
 
 
-@given(st.lists(st.sampled_from(list(Input)), max_size=30), st.booleans(), st.booleans())
-def test_never_two_clips_and_nothing_is_stopped_that_does_not_run(inputs, answers, interrupts):
-    state, answering, clip = LISTENING, False, False
+@given(st.lists(st.sampled_from(list(Input)), max_size=30), st.booleans(), st.booleans(), st.booleans())
+def test_never_two_clips_and_nothing_is_stopped_that_does_not_run(inputs, answers, interrupts, holds):
+    state, answering, clip, held = LISTENING, False, False, False
     for happened in inputs:
         before = state
-        state, actions = take(state, happened, Policy(answers=answers, interrupts=interrupts))
+        state, actions = take(state, happened, Policy(answers=answers, interrupts=interrupts, holds=holds))
         for action in actions:
             match action:
                 case Action.OPEN | Action.GO_ON:
@@ -87,11 +120,26 @@ def test_never_two_clips_and_nothing_is_stopped_that_does_not_run(inputs, answer
                     answering = True
                 case Action.CANCEL | Action.INTERRUPT:
                     assert answering
-                    answering = False
+                    answering = held = False
+                case Action.HOLD:
+                    assert answering and not held
+                    held = True
+                case Action.PLAY:
+                    assert held
+                    held = False
         if happened is DONE and before in (THINKING, SPEAKING, OVERLAP):
             answering = False
-        assert clip == (state in (HEARING, OVERLAP))
-        assert answering == (state in (THINKING, SPEAKING, OVERLAP))
+        assert clip == (state in (HEARING, HELD, OVERLAP))
+        assert answering == (state in (THINKING, SPEAKING, HELD, OVERLAP))
+        assert held == (state is HELD)
+
+
+def test_patience_follows_the_verdict():
+    policy = Policy.judged(EndpointTimes())
+    waits = [policy.silence_s(v) for v in (Verdict.FINISHED, None, Verdict.OPEN, Verdict.UNFINISHED)]
+    assert waits == sorted(waits) and waits[0] <= 0.25 and policy.times.silence_s == policy.silence_s(None)
+    assert {Policy().silence_s(v) for v in (None, *Verdict)} == {EndpointTimes().silence_s}
+    assert Patience().scaled(2).finished_s == Patience().finished_s
 
 
 def test_every_pair_is_decided():

@@ -6,7 +6,7 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from voicechat.events import TurnEnded
+from voicechat.events import Speculated, TurnEnded
 from voicechat.timing import Timing
 from web.metrics import LOOK_S, Metrics
 
@@ -53,6 +53,18 @@ def test_a_turn_leaves_its_latencies_in_seconds():
     assert values["voicechat_voice_to_voice_seconds_sum"] == pytest.approx(0.56)
     assert values["voicechat_voice_to_voice_seconds_bucket 0.5"] == 0
     assert values["voicechat_voice_to_voice_seconds_bucket 0.6"] == 1
+
+
+def test_what_speculation_wastes():
+    metrics = Metrics()
+    metrics.speculated(Speculated("finished", True, 40.0))
+    metrics.speculated(Speculated("unfinished", False, 30.0))
+    metrics.speculated(Speculated("", False, 20.0))
+    metrics.resumed()
+    values = read(metrics)
+    assert values["voicechat_speculations_total true"] == 1 and values["voicechat_speculations_total false"] == 2
+    assert values["voicechat_speculation_wasted_seconds_total"] == pytest.approx(0.05)
+    assert values["voicechat_resumed_total"] == 1
 
 
 def test_what_goes_wrong_and_what_is_sent():

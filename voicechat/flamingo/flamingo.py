@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers.decoders import DecodeStream
 
@@ -91,6 +91,10 @@ class FlamingoMemory:
     def positions(self) -> int:
         return len(self.cache.held)
 
+    @property
+    def marks(self) -> Literal["taught", "told", "none"]:
+        return "taught" if getattr(self.flamingo.model.config, "turn_marks", False) else "told"
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Encode what has arrived and prefill all that is settled: history, and closed windows."""
         if self._replying:  # the cache is the reply's
@@ -108,6 +112,14 @@ class FlamingoMemory:
                 yield words.step(tokenizer, token) or ""
         finally:
             self._replying = False
+
+    def judge(self, clip: Clip, instructions: str) -> Iterator[str]:
+        told = [Message("system", instructions)] if instructions else []
+        prompt = self.flamingo.builder.whole([*told, Message("user", "", (clip,))], self._encoder)
+        tokenizer, words = self.flamingo.processor.tokenizer._tokenizer, DecodeStream(skip_special_tokens=True)
+        with self.flamingo.scratch() as cache:
+            for token in self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)):
+                yield words.step(tokenizer, token) or ""
 
     def transcribe(self, clip: Clip) -> Iterator[str]:
         """AF3's own transcription prompt, decoded greedily outside the conversation.

@@ -86,7 +86,7 @@ class PromptBuilder:
             {
                 "role": m.role,
                 "content": [{"type": "audio"} for _ in m.clips]
-                + ([{"type": "text", "text": m.text}] if m.text else []),
+                + ([{"type": "text", "text": m.mark + m.text}] if m.text else []),
             }
             for m in messages
         ]

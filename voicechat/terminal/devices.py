@@ -163,6 +163,9 @@ class Loudspeaker:
     def stop(self, turn: int) -> None:
         self._queue.stop(turn)
 
+    def turn_down(self, turn: int, gain: float) -> None:
+        self._queue.turn_down(turn, gain)
+
     def played(self) -> tuple[int, float]:
         now = monotonic()
         while self._marks and self._marks[0][0] <= now:

@@ -21,6 +21,7 @@ STATES = {
     State.HEARING: ("hearing you", "cyan"),
     State.THINKING: ("thinking", "yellow"),
     State.SPEAKING: ("speaking", "magenta"),
+    State.HELD: ("hearing you", "cyan"),
     State.OVERLAP: ("hearing you", "cyan"),
 }
 METER = 24  # characters

@@ -10,6 +10,8 @@ import soxr
 
 from voicechat.events import Spoken
 
+RAMP_S = 0.01  # from silence to full, or back: a jump would click
+
 
 class Sink(Protocol):
     """What takes the answers: a loudspeaker, or what stands in its place."""
@@ -26,6 +28,10 @@ class Sink(Protocol):
         """Nothing more of this turn, from now on."""
         ...
 
+    def turn_down(self, turn: int, gain: float) -> None:
+        """Play this turn at that gain from now on: at 0 hold it where it is, at 1 go on as ever."""
+        ...
+
     def played(self) -> tuple[int, float]:
         """(turn, seconds of its answer that have been heard by now); turn 0 before the first."""
         ...
@@ -34,7 +40,8 @@ class Sink(Protocol):
 
 
 class SoundQueue:
-    """The answers in the order of their sound. Of a turn that was stopped nothing more comes out.
+    """The answers in the order of their sound. Of a turn that was stopped nothing more comes out; one that is
+    held stands still until it goes on.
 
     No locks: `deque` is safe between two threads, and every attribute has one writer.
     """
@@ -45,6 +52,8 @@ class SoundQueue:
         self._waiting: deque[tuple[int, np.ndarray]] = deque()
         self._current: tuple[int, np.ndarray] = (0, np.zeros(0, np.float32))
         self._newest = 0
+        self._wanted = (0, 1.0)  # (turn, gain); every other turn is played as it is
+        self._gain = (0, 1.0)  # (turn, gain) of the last sample that was taken
         self._resampler: soxr.ResampleStream | None = None
 
     def add(self, sound: Spoken) -> None:
@@ -69,6 +78,10 @@ class SoundQueue:
         self._newest = max(self._newest, turn + 1)
         self._waiting.clear()
 
+    def turn_down(self, turn: int, gain: float) -> None:
+        """Play this turn at that gain; at 0 it stands still."""
+        self._wanted = (turn, gain)
+
     def take(self, size: int) -> np.ndarray:
         """The next samples, float32 [n], n <= size."""
         taken: list[np.ndarray] = []
@@ -80,10 +93,30 @@ class SoundQueue:
                 except IndexError:
                     break
                 continue
-            step = samples[:size]
+            step = self._at_gain(turn, samples[:size])
+            if not len(step):
+                break
             self._current = (turn, samples[len(step) :])
             before = self.position[1] if self.position[0] == turn else 0
             self.position = (turn, before + len(step))
             taken.append(step)
             size -= len(step)
         return np.concatenate(taken) if taken else np.zeros(0, np.float32)
+
+    def _at_gain(self, turn: int, samples: np.ndarray) -> np.ndarray:
+        """The turn's next samples at the gain that is wanted, or those of them that are still heard before it holds."""
+        wanted = self._wanted[1] if self._wanted[0] == turn else 1.0
+        gain = self._gain[1] if self._gain[0] == turn else wanted
+        if gain != wanted:
+            step = 1 / (RAMP_S * self.rate)
+            ramp = gain + np.sign(wanted - gain) * step * np.arange(1, len(samples) + 1)
+            gains = np.maximum(ramp, wanted) if wanted < gain else np.minimum(ramp, wanted)
+            samples, gain = samples * gains.astype(np.float32), float(gains[-1])
+            if wanted == 0:
+                samples = samples[: int(np.count_nonzero(gains))]
+        elif gain == 0:
+            samples = samples[:0]
+        elif gain != 1:
+            samples = samples * np.float32(gain)
+        self._gain = (turn, gain)
+        return samples

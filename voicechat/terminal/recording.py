@@ -18,7 +18,8 @@ class Recording:
     """A WAV file in the loudspeaker's place: 16 bit, mono, the answers one after the other.
 
     Paced, it takes in an answer as slowly as a loudspeaker plays it, so what an interruption cuts off
-    is not in it. The file is valid whenever the program ends: each write brings its header up to date.
+    is not in it, and an answer that was held goes on without a gap. The file is valid whenever the program
+    ends: each write brings its header up to date.
     """
 
     def __init__(self, path: Path, rate: int, paced: bool) -> None:
@@ -41,6 +42,10 @@ class Recording:
 
     def stop(self, turn: int) -> None:
         self._queue.stop(turn)
+
+    def turn_down(self, turn: int, gain: float) -> None:
+        if self._paced:  # else all that came has been written
+            self._queue.turn_down(turn, gain)
 
     def played(self) -> tuple[int, float]:
         if self._paced:
@@ -72,6 +77,9 @@ class Unplayed:
         pass
 
     def stop(self, turn: int) -> None:
+        pass
+
+    def turn_down(self, turn: int, gain: float) -> None:
         pass
 
     def played(self) -> tuple[int, float]:

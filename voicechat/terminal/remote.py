@@ -28,6 +28,7 @@ from voicechat.events import (
     TurnEnded,
     TurnStarted,
     Withdrawn,
+    Yielded,
     from_json,
 )
 from voicechat.playback import Playback
@@ -39,6 +40,7 @@ PACED_S, FAST_S = 0.02, 0.5  # of sound in one event
 WINDOW_S = 5.0  # of sound that may be on its way when nothing else sets the pace
 REPORT_S = 0.1  # between two reports of what has been played
 STATES = {state.name.lower(): state for state in State}
+SPEECH = (State.HEARING, State.HELD, State.OVERLAP)  # the user speaks
 CROSSED = (  # two things that happened at the same time, here and there
     "response_cancel_not_active", "item_truncate_invalid_item_id", "input_audio_buffer_commit_empty",
 )  # fmt: skip
@@ -91,13 +93,13 @@ class RemoteSession:
         """The microphone has been closed: what was being said is the turn."""
         self._send_sound(self._upload.flush())
         await self._taken_in()
-        if self.state in (State.HEARING, State.OVERLAP):
+        if self.state in SPEECH:
             self._send("input_audio_buffer.commit")
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
         """A typed turn, or clips to talk about, or both."""
         self._stop()
-        if self.state in (State.HEARING, State.OVERLAP):
+        if self.state in SPEECH:
             self._send("input_audio_buffer.clear")
         id = self._send_item(clips, text)
         self.events.put_nowait(Asked(id, text, sum(clip.length for clip in clips) / RATE))
@@ -260,6 +262,8 @@ class RemoteSession:
             case Withdrawn() if event.turn == self.turn:
                 self._answering = False
                 self._complete()
+            case Yielded() if event.turn == self.turn:
+                self._reported = (self._reported[0], 0.0)  # where it is now is to be told at once
         ends = isinstance(event, Answered | Heard | TurnEnded | Failed) and event.turn == self.turn
         if ends and not self._playback.complete:  # its sound comes more slowly than what is told about it
             self._held.append(event)

@@ -24,8 +24,10 @@ QUIET_S = 0.8  # after a recording: longer than the pause that ends a turn
 class Talk(Protocol):
     """A conversation, be it held here (`voicechat.session.Session`) or by a server (`RemoteSession`)."""
 
-    turn: int
     state: State
+
+    @property
+    def turn(self) -> int: ...
 
     def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]: ...
 
@@ -86,7 +88,7 @@ class _Pace:
 
     def lasts(self, state: State) -> bool:
         """Whether silence is to follow while the conversation is in this state."""
-        hearing = state in (State.HEARING, State.OVERLAP)
+        hearing = state in (State.HEARING, State.HELD, State.OVERLAP)
         return hearing if self.fast else state is not State.LISTENING
 
     async def wait(self, session: Talk) -> None:

@@ -11,6 +11,7 @@ import soxr
 
 from streaming.audio import RATE as MODEL_RATE
 from streaming.audio import AudioChunk, AudioError, mixed_down
+from streaming.polyphase import Polyphase
 from voicechat.conversation import Clip
 from voicechat.errors import InputError
 
@@ -52,7 +53,7 @@ class Upload:
         self._size = round(piece_s * RATE)
         self._waiting: list[np.ndarray] = []
         self._rate = RATE
-        self._stream: soxr.ResampleStream | None = None  # None where the source has the wire's rate
+        self._stream: Polyphase | None = None  # None where the source has the wire's rate
 
     def push(self, chunk: AudioChunk) -> np.ndarray:
         """float32 [n] at 24 kHz; n = 0 while a piece fills. Raises AudioError; then nothing of the chunk enters."""
@@ -64,10 +65,9 @@ class Upload:
             )
         if chunk.rate != self._rate:
             self._end()
-            # "LQ" is the least late: see streaming.audio.Resampler.
-            self._stream = None if chunk.rate == RATE else soxr.ResampleStream(chunk.rate, RATE, 1, quality="LQ")
+            self._stream = None if chunk.rate == RATE else Polyphase(chunk.rate, RATE)
             self._rate = chunk.rate
-        self._waiting.append(samples if self._stream is None else self._stream.resample_chunk(samples))
+        self._waiting.append(samples if self._stream is None else self._stream.push(samples))
         return self.take() if sum(map(len, self._waiting)) >= self._size else np.zeros(0, np.float32)
 
     def take(self) -> np.ndarray:
@@ -83,4 +83,4 @@ class Upload:
 
     def _end(self) -> None:
         if self._stream is not None:
-            self._waiting.append(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+            self._waiting.append(self._stream.flush())

@@ -20,6 +20,10 @@ export class History {
     this.items.delete(id);
   }
 
+  clear() {
+    this.items.clear();
+  }
+
   /** `conversation.item.create` for everything that has words or sound. */
   replay() {
     return [...this.items.values()].filter((item) => item.text || item.audio).map(creation);

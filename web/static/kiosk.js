@@ -40,6 +40,7 @@ class Kiosk {
   #options;
   #push = null;
   #visitor = null; // {asked: whether there was an answer}
+  #dismissed = false; // there was nothing to answer in what was said last
   #state = "off";
   #newsAt = 0; // performance.now() of the last thing that happened in this state
   #busyAt = 0; // somebody spoke, or it did
@@ -137,12 +138,14 @@ class Kiosk {
     if (state === "hearing") this.#welcome();
     if (state === "speaking") this.#failures = this.#noteUntil = 0;
     if (state === "speaking" && this.#visitor) this.#visitor.asked = true;
-    if (before === "thinking" && state === "listening") this.#note();
+    if (state === "thinking") this.#dismissed = false;
+    if (before === "thinking" && state === "listening" && !this.#dismissed) this.#note();
     this.#look();
   }
 
   #caption(caption) {
     this.#newsAt = performance.now();
+    if (caption.role === "user" && caption.removed) this.#dismissed = true;
     if (this.#visitor) this.#screen.caption(caption);
   }
 

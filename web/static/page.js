@@ -1,7 +1,7 @@
 // The page at /: joins a Conversation to what is seen and pressed.
 
 import { acceptDrops, card } from "./clips.js";
-import { Conversation, expose } from "./conversation.js";
+import { Conversation, expose, semantic } from "./conversation.js";
 import { Orb } from "./orb.js";
 import { Transcript } from "./transcript.js";
 
@@ -25,10 +25,7 @@ export async function build() {
   document.documentElement.dataset.state = "off";
   const conversation = new Conversation({ token: localStorage.getItem(TOKEN) ?? undefined, name: "page" });
   const transcript = new Transcript({ scroll: $("scroll"), list: $("log"), live: $("said"), empty: $("empty") });
-  expose(conversation, {
-    update: (settings) => conversation.update(settings),
-    pause: (seconds) => ({ type: "server_vad", silence_duration_ms: Math.round(seconds * 1000) }),
-  });
+  expose(conversation, { update: (settings) => conversation.update(settings), semantic });
   new Orb($("orb"), conversation);
 
   showState(conversation);
@@ -72,7 +69,7 @@ function showState(conversation) {
     $("end").hidden = !live || (microphone && !holding);
     $("mute").setAttribute("aria-pressed", muted);
     $("push").setAttribute("aria-pressed", pushToTalk);
-    $("interrupt").disabled = state !== "speaking" && state !== "thinking";
+    $("interrupt").disabled = !conversation.answering;
   };
   conversation.addEventListener("state", ({ detail }) => show(detail));
 }

@@ -2,12 +2,14 @@
 //
 // in:  {push: Float32Array, item}   more of an item
 //      {end: item}                  the item has been pushed whole
+//      {gain: 0..1, item}           how loud, if it is the item that sounds; at 0 it is held: it keeps its place
 //      {clear: number}              fall silent; answered by `cleared` with the same number
-// out: {rendered, end, item, played, queued, level}   what sounded, every 50 ms, silence included
-//      {started: item, frame} {ended: item, played} {underrun: item} {overflow: item}
-//      {cleared: number, item, played, dropped}   dropped: items that never sounded
+// out: {rendered, end, item, played, queued, held, level}   what sounded, every 50 ms, silence included
+//      {started: item, frame} {ended: item, played} {holds: item, frame, played} {underrun: item} {overflow: item}
+//      {cleared: number, item, played, held, dropped}   dropped: items that never sounded
 
 const FADE = 128; // one quantum: 5 ms at 24 kHz, so that a cut does not click
+const LOUD = Math.round(sampleRate * 0.01); // the gain is this many steps, one a sample: 10 ms for all of them
 const REPORT = Math.round(sampleRate * 0.05);
 const REFILL = Math.round(sampleRate * 0.06); // waits for this much after it ran dry
 const MOST = sampleRate * 600;
@@ -21,8 +23,11 @@ class Playback extends AudioWorkletProcessor {
     this.played = 0; // samples of it
     this.ended = new Set(); // items that have been pushed whole
     this.dry = false;
+    this.level = LOUD; // steps
+    this.target = LOUD; // 0: held, or about to be
+    this.held = false;
     this.clearing = null;
-    this.held = []; // messages that came after a clear, and before it was done
+    this.later = []; // messages that came after a clear, and before it was done
     this.report = new Float32Array(REPORT);
     this.filled = 0;
     this.port.onmessage = ({ data }) => this.receive(data);
@@ -30,13 +35,15 @@ class Playback extends AudioWorkletProcessor {
 
   receive(message) {
     if (this.clearing !== null) {
-      this.held.push(message);
+      this.later.push(message);
     } else if (message.push) {
       if (this.queued + message.push.length > MOST) return this.port.postMessage({ overflow: message.item });
       this.queue.push({ item: message.item, samples: message.push, at: 0 });
       this.queued += message.push.length;
     } else if (message.end !== undefined) {
       this.ended.add(message.end);
+    } else if (message.gain !== undefined) {
+      if (message.item === this.item) this.turn(Math.round(message.gain * LOUD));
     } else if (message.clear !== undefined) {
       this.clearing = message.clear;
     }
@@ -44,8 +51,10 @@ class Playback extends AudioWorkletProcessor {
 
   process(_, [output]) {
     const out = output[0];
-    const rendered = this.waiting() ? 0 : this.render(out);
+    const wanted = this.target ? out.length : Math.min(this.level, out.length); // no more than fades out
+    const rendered = this.waiting() ? 0 : this.render(out.subarray(0, wanted));
     if (this.clearing !== null) this.clear(out, rendered);
+    else if (!this.target) this.hold(rendered, rendered < wanted);
     else this.settle(rendered < out.length);
     for (const channel of output.slice(1)) channel.set(out);
     this.remember(out);
@@ -63,13 +72,16 @@ class Playback extends AudioWorkletProcessor {
     while (written < out.length && this.queue.length) {
       const head = this.queue[0];
       if (head.item !== this.item) {
+        if (!this.target) break; // nothing begins behind an answer that is held
         if (this.item !== null) this.finish();
         this.item = head.item;
         this.played = 0;
+        this.level = this.target = LOUD;
         this.port.postMessage({ started: head.item, frame: currentFrame + written });
       }
       const count = Math.min(out.length - written, head.samples.length - head.at);
       out.set(head.samples.subarray(head.at, head.at + count), written);
+      this.shape(out, written, written + count);
       head.at += count;
       written += count;
       this.played += count;
@@ -77,6 +89,27 @@ class Playback extends AudioWorkletProcessor {
       if (head.at === head.samples.length) this.queue.shift();
     }
     return written;
+  }
+
+  turn(target) {
+    this.target = target;
+    if (target) this.held = false;
+  }
+
+  shape(out, from, to) {
+    if (this.level === LOUD && this.target === LOUD) return;
+    for (let i = from; i < to; i++) {
+      this.level += Math.sign(this.target - this.level);
+      out[i] *= this.level / LOUD;
+    }
+  }
+
+  /** Once it has faded, or has run dry on the way, it stands still. */
+  hold(rendered, short) {
+    if (short) this.level = 0;
+    if (this.held || this.level) return;
+    this.held = true;
+    this.port.postMessage({ holds: this.item, frame: currentFrame + rendered, played: this.played });
   }
 
   /** The queue may have run out: the item is over, or late. */
@@ -100,14 +133,16 @@ class Playback extends AudioWorkletProcessor {
   clear(out, rendered) {
     for (let i = 0; i < rendered; i++) out[i] *= Math.max(0, 1 - i / Math.min(FADE, out.length));
     const dropped = [...new Set(this.queue.map((piece) => piece.item))].filter((item) => item !== this.item);
-    this.port.postMessage({ cleared: this.clearing, item: this.item, played: this.played, dropped });
+    const { clearing: cleared, item, played, held } = this;
+    this.port.postMessage({ cleared, item, played, held, dropped });
     this.queue = [];
     this.queued = 0;
     this.ended.clear();
     this.item = null;
     this.dry = false;
+    this.turn(LOUD);
     this.clearing = null;
-    for (const message of this.held.splice(0)) this.receive(message);
+    for (const message of this.later.splice(0)) this.receive(message);
   }
 
   remember(out) {
@@ -116,9 +151,10 @@ class Playback extends AudioWorkletProcessor {
       if (this.filled < REPORT) continue;
       let energy = 0;
       for (const sample of this.report) energy += sample * sample;
-      const { report: rendered, item, played, queued } = this;
+      const { report: rendered, item, played, queued, held } = this;
       const level = Math.sqrt(energy / REPORT);
-      this.port.postMessage({ rendered, end: currentFrame + i + 1, item, played, queued, level }, [rendered.buffer]);
+      const end = currentFrame + i + 1;
+      this.port.postMessage({ rendered, end, item, played, queued, held, level }, [rendered.buffer]);
       this.report = new Float32Array(REPORT);
       this.filled = 0;
     }

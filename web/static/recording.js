@@ -1,4 +1,4 @@
-// The conversation as a stereo recording: left the user, right the answer as it was heard.
+// The conversation as it is downloaded: stereo sound, left the user, right the answer as it was heard; and a transcript.
 
 import { RATE, toInt16, wav } from "./pcm.js";
 
@@ -26,8 +26,10 @@ class Track {
   }
 }
 
-/** Bounded: the oldest minutes are dropped, and the JSON says so. Times are seconds since `start`. */
+/** Bounded: the oldest minutes are dropped, and the JSON says so. Times are seconds since the last `clear`. */
 export class Recording {
+  #lines = new Map(); // item -> {role, text, start_s, end_s, ...}
+
   constructor(minutes = 30) {
     this.longest = minutes * 60;
     this.clear();
@@ -39,6 +41,26 @@ export class Recording {
     this.origin = performance.now();
     this.date = new Date();
     this.dropped = 0; // seconds
+    this.#lines.clear();
+  }
+
+  /** A line of the transcript, again whenever more is known of it; it began `at`, or when it was first noted. */
+  note(id, line, at = performance.now()) {
+    const known = this.#lines.get(id);
+    this.#lines.set(id, { ...known, ...line, start_s: known?.start_s ?? this.seconds(at) });
+  }
+
+  line(id) {
+    return this.#lines.get(id);
+  }
+
+  end(id, at = performance.now()) {
+    const line = this.#lines.get(id);
+    if (line) line.end_s = this.seconds(at);
+  }
+
+  forget(id) {
+    this.#lines.delete(id);
   }
 
   /** `at`: performance.now() of the end of the samples. */
@@ -51,7 +73,7 @@ export class Recording {
     }
   }
 
-  seconds(at = performance.now()) {
+  seconds(at) {
     return Math.round(at - this.origin) / 1000;
   }
 
@@ -59,8 +81,8 @@ export class Recording {
     return Math.max(this.user.next, this.answer.next);
   }
 
-  /** WAV and JSON; `said`: [{role, text, start_s, end_s, ...}]. */
-  save(said, about) {
+  /** {wav: Blob, json: object} */
+  save(about) {
     const parts = [];
     for (let second = this.dropped; second * RATE < this.length; second++) {
       const [left, right] = [this.user, this.answer].map((track) => track.seconds.get(second));
@@ -79,7 +101,7 @@ export class Recording {
       seconds: Math.round(this.length / 24 - this.dropped * 1000) / 1000,
       dropped_s: this.dropped, // of the oldest sound; negative times below lie before the recording
       ...about,
-      transcript: said.map((line) => ({ ...line, start_s: shift(line.start_s), end_s: shift(line.end_s) })),
+      transcript: [...this.#lines.values()].map((line) => ({ ...line, start_s: shift(line.start_s), end_s: shift(line.end_s) })),
     };
     return { wav: wav(parts, 2), json };
   }

@@ -169,16 +169,17 @@ const HEARD_S = 60;
 /**
  * The loudspeaker: 24 kHz mono sound, item after item.
  *
- * onstarted(item, at), onprogress(item, ms), onended(item), onunderrun(item); onrendered(samples, at): everything that sounded, in
- * blocks of 50 ms with silence included. `at`: performance.now() of the first (of a block: the last) sample at the ear.
+ * onstarted(item, at), onprogress(item, ms), onheld(item, ms), onended(item), onunderrun(item); onrendered(samples, at): everything
+ * that sounded, in blocks of 50 ms with silence included. `at`: performance.now() of the first (of a block: the last) sample at the
+ * ear.
  */
 export class Player {
   #context = null;
   #node = null;
   #meter = null;
   #waiting = []; // messages from before the worklet was there
-  #items = new Map(); // id -> {pushed, played: samples}
-  #playing = null; // {item, frame, played}: the last report
+  #items = new Map(); // id -> {pushed, played: samples, arrived: whether all that was played has reached the ear}
+  #playing = null; // {item, frame, played, held}: the last report
   #clears = new Map();
   #clearNumber = 0;
   #heard = new Float32Array(HEARD_S * RATE);
@@ -187,8 +188,9 @@ export class Player {
 
   constructor(handlers = {}) {
     const none = () => {};
-    const { onstarted = none, onprogress = none, onended = none, onunderrun = none, onrendered = none, onstate = none } = handlers;
-    Object.assign(this, { onstarted, onprogress, onended, onunderrun, onrendered, onstate });
+    const { onstarted = none, onprogress = none, onheld = none, onended = none, onunderrun = none } = handlers;
+    const { onrendered = none, onstate = none } = handlers;
+    Object.assign(this, { onstarted, onprogress, onheld, onended, onunderrun, onrendered, onstate });
   }
 
   /** Call it from a tap or a key: browsers start no sound otherwise. */
@@ -234,6 +236,14 @@ export class Player {
     this.#post({ end: item });
   }
 
+  /**
+   * How loud the item is from now on, 0..1, if it is the one that sounds; every other begins at 1. At 0 it falls silent within
+   * 10 ms and is held: with more gain it goes on at the very next sample.
+   */
+  gain(item, gain) {
+    this.#post({ gain, item });
+  }
+
   /** Silence within 10 ms. Tells what had reached the ear: {itemId, playedMs, dropped: ids that never sounded}. */
   clear() {
     const number = ++this.#clearNumber;
@@ -254,11 +264,12 @@ export class Player {
     const known = this.#items.get(item);
     if (!known) return 0;
     let rendered = known.played;
+    let late = known.arrived ? 0 : this.latency * RATE;
     if (this.#playing?.item === item) {
-      const since = this.#context.currentTime * RATE - this.#playing.frame;
-      rendered = Math.min(known.pushed, this.#playing.played + Math.max(0, since));
+      const since = Math.max(0, this.#context.currentTime * RATE - this.#playing.frame);
+      if (this.#playing.held) late = Math.max(0, late - since);
+      else rendered = Math.min(known.pushed, this.#playing.played + since);
     }
-    const late = known.ended ? 0 : this.latency * RATE;
     return Math.max(0, (rendered - late) / (RATE / 1000));
   }
 
@@ -267,29 +278,34 @@ export class Player {
       this.#remember(data);
       if (data.item === null) return;
       this.#know(data.item, data.played);
-      this.#playing = data.queued ? { item: data.item, frame: data.end, played: data.played } : null;
+      const { item, end: frame, played, queued, held } = data;
+      if (!held) this.#playing = queued ? { item, frame, played } : null;
       this.onprogress(data.item, this.playedMs(data.item));
     } else if (data.started !== undefined) {
       this.#playing = { item: data.started, frame: data.frame, played: 0 };
       this.onstarted(data.started, whenFrame(this.#context, data.frame) + this.latency * 1000);
+    } else if (data.holds !== undefined) {
+      const { holds: item, frame, played } = data;
+      this.#know(item, played);
+      this.#playing = { item, frame, played, held: true };
+      this.onheld(item, this.playedMs(item));
     } else if (data.ended !== undefined) {
-      this.#know(data.ended, data.played);
-      this.#items.get(data.ended).ended = true;
+      this.#know(data.ended, data.played, true);
       this.#playing = null;
       this.onended(data.ended);
     } else if (data.underrun !== undefined) {
       this.#playing = null;
       this.onunderrun(data.underrun);
     } else if (data.cleared !== undefined) {
-      if (data.item !== null) this.#know(data.item, data.played);
+      if (data.item !== null) this.#know(data.item, data.played, data.held);
       this.#playing = null;
       this.#clears.get(data.cleared)?.(data);
     }
   }
 
-  #know(item, played) {
+  #know(item, played, arrived = false) {
     const known = this.#items.get(item) ?? { pushed: played };
-    this.#items.set(item, Object.assign(known, { played }));
+    this.#items.set(item, Object.assign(known, { played, arrived }));
   }
 
   #remember({ rendered, end }) {

@@ -79,16 +79,19 @@ export class Transcript {
   }
 }
 
-/** Segments and the number; in words for screen readers and the pointer. */
+/** Segments and the number; in words for screen readers and the pointer. An answer that was ready when the turn ended took no time. */
 function strip(total, { speech_end_ms, first_token_ms, first_audio_ms }, typed) {
-  const parts = [];
-  if (speech_end_ms) parts.push(["decided", speech_end_ms, "to be sure that you had finished"]);
-  if (first_token_ms) parts.push(["token", first_token_ms, "to the first word"]);
-  if (first_audio_ms) parts.push(["sound", first_audio_ms - (first_token_ms ?? 0), "to its sound"]);
+  const parts = [
+    ["decided", speech_end_ms, "to be sure that you had finished"],
+    ["token", first_token_ms, "to the first word"],
+    ["sound", first_audio_ms - (first_token_ms ?? 0), "to its sound"],
+  ].filter(([, ms]) => ms >= 1);
   const known = parts.reduce((sum, [, ms]) => sum + ms, 0);
   const rest = total - known;
   if (rest >= 1) parts.push(["rest", rest, parts.length ? "network and loudspeaker" : "in all"]);
-  const words = parts.map(([, ms, what]) => `${Math.round(ms)} ms ${what}`).join(", ");
+  const spent = parts.map(([, ms, what]) => `${Math.round(ms)} ms ${what}`);
+  if (first_audio_ms === 0) spent.splice(1, 0, "the answer was ready by then");
+  const words = spent.join(", ");
   const from = typed ? "sending" : "your last word";
   const bar = make("div", "bar");
   bar.setAttribute("role", "img");
@@ -96,7 +99,7 @@ function strip(total, { speech_end_ms, first_token_ms, first_audio_ms }, typed) 
   bar.title = words;
   for (const [name, ms] of parts) {
     const segment = make("span", name);
-    segment.style.width = `${(100 * Math.max(0, ms)) / Math.max(FULL_MS, total)}%`;
+    segment.style.width = `${(100 * ms) / Math.max(FULL_MS, total, known)}%`;
     bar.append(segment);
   }
   return [make("span", "ms", `${total} ms`), bar];
