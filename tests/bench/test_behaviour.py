@@ -241,7 +241,7 @@ def test_what_is_missing_and_what_is_too_much_is_found(answers, wrong):
 
 
 def test_text_that_was_not_played_must_not_be_remembered():
-    run = a_run(SPOKEN, answers=[an_answer(1, 2.3, 0.5)], remembered={"a1": "one two"})
+    run = a_run(SPOKEN, answers=[an_answer(1, 2.3, 0.5, stopped_at=2.8)], remembered={"a1": "one two"})
     assert not scored(PAUSE, run).outcomes["kept"]
 
 

@@ -15,6 +15,7 @@ export class Answers {
   #captions = new Map(); // item -> Caption
   #turns = new Map(); // item -> {id, n, from, typed, at, gain, timing, interrupted}
   #numbers = new Map(); // the server's number of a turn -> item
+  #unwanted = new Set(); // items that were interrupted or withdrawn: what still comes of them is not played
   #count = 0; // turns that sounded
   #sounding = null; // item
   #gain = 1; // of what sounds
@@ -66,6 +67,7 @@ export class Answers {
   }
 
   sound(item, samples) {
+    if (this.#unwanted.has(item)) return;
     this.#captions.get(item)?.sound(samples.length);
     this.#player.play(item, samples);
   }
@@ -101,8 +103,10 @@ export class Answers {
       turn.gain = event.gain; // where its first sound is still on its way to the loudspeaker
       if (item === this.#sounding) this.#yield(event.gain);
     } else if (event.type === "interrupted") {
-      if (item === this.#sounding) this.silence();
+      this.#unwanted.add(item);
+      if (item === this.#sounding || !turn.n) this.silence();
     } else if (event.type === "withdrawn") {
+      this.#unwanted.add(item);
       this.#withdraw(item);
     } else if (event.type === "turn_ended") {
       turn.timing = event.timing;
@@ -231,6 +235,7 @@ export class Answers {
     this.#captions = new Map();
     this.#turns.clear();
     this.#numbers.clear();
+    this.#unwanted.clear();
     this.#count = 0;
     this.#sounds(null);
   }
