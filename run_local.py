@@ -13,6 +13,7 @@ from contextlib import aclosing, closing, suppress
 from functools import partial
 from itertools import count
 
+from streaming.aec import EchoCanceller
 from streaming.audio import RATE, AudioChunk
 from tts.voice import VoiceError, voices
 from voicechat.chat import VoiceChat
@@ -29,7 +30,11 @@ from voicechat.terminal.sources import Talk
 
 TICK_S = 0.02  # between two looks at what has been played
 TICKS_A_PICTURE = 4
-HEADPHONES = "use headphones: what comes out of a loudspeaker, the microphone hears as you; Ctrl-C leaves"
+HEADPHONES = (
+    "what comes out of the loudspeaker is cancelled in the microphone (headphones are still better); Ctrl-C leaves"
+    if EchoCanceller.available
+    else "use headphones: what comes out of a loudspeaker, the microphone hears as you; Ctrl-C leaves"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,6 +29,16 @@ class Pulse:
         """Into the microphone, in real time; returns when it has been played."""
         subprocess.run(["paplay", "--device=fakemic", str(path)], env=self.env, check=True, timeout=60)
 
+    def echo(self, latency_ms: int) -> None:
+        """From now on the microphone hears the loudspeaker, half as loud."""
+        options = ["source=spk.monitor", "sink=fakemic", f"latency_msec={latency_ms}"]
+        subprocess.run(["pactl", "load-module", "module-loopback", *options], env=self.env, check=True, timeout=20,
+                       stdout=subprocess.DEVNULL)  # fmt: skip
+        inputs = subprocess.run(["pactl", "list", "short", "sink-inputs"], env=self.env, check=True, timeout=20,
+                                capture_output=True, text=True).stdout  # fmt: skip
+        for line in inputs.splitlines():
+            subprocess.run(["pactl", "set-sink-input-volume", line.split()[0], "-6dB"], env=self.env, check=True)
+
     @contextlib.contextmanager
     def recording(self, path: Path) -> Iterator[None]:
         """What the loudspeaker plays, into a WAV of 48 kHz."""

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 import soxr
 
+from streaming.aec import EchoCanceller
 from tests.pulse import pulse, without_sound
 from tests.speech import say
 from tts.voice import load_voice
@@ -117,6 +118,28 @@ def test_who_interrupts_hears_silence_and_the_rest_is_forgotten(start, tmp_path,
     loud = np.flatnonzero(np.abs(recorded) > 0.01)
     heard_s = (loud[-1] - loud[0]) / rate
     assert abs(heard_s - cut["heard_s"]) < 0.4, (heard_s, cut, full)
+
+
+@pytest.mark.skipif(not EchoCanceller.available, reason="pip install livekit")
+def test_it_does_not_interrupt_itself_where_the_microphone_hears_the_loudspeaker(start, tmp_path, question):
+    with pulse(tmp_path / "sound") as devices:
+        devices.echo(60)
+        log = tmp_path / "events.jsonl"
+        program = start(devices.env, "--model", "mini", "--voice", "espeak", "--events", log)
+        assert "loudspeaker" in program.stdout.readline()
+        time.sleep(1.0)
+        for number in (1, 2):
+            devices.play(question)
+            spoken = wait_for(lambda n=number: [e for e in events(log) if e["type"] == "turn_ended"][n - 1 :])
+            assert spoken[0]["text"].strip() == "Seven times eight is fifty-six."
+            time.sleep(3.5)  # until it has been played
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=30)
+    told = events(log)
+    assert [e["type"] for e in told if e["type"] in ("interrupted", "withdrawn")] == []
+    assert len([e for e in told if e["type"] == "turn_started"]) == 2
+    holds = [e["turn"] for e in told if e["type"] == "yielded" and e["gain"] == 0]
+    assert 2 not in holds, "by then the echo is known"
 
 
 def test_without_devices_it_says_what_to_do(start, tmp_path):

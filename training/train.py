@@ -62,8 +62,9 @@ class Batch:
 class Data:
     """Utterances in memory, dealt in batches of like length."""
 
-    def __init__(self, run: Path, tokenizer) -> None:
-        self.run, self.tokenizer = run, tokenizer
+    def __init__(self, run: Path, tokenizer, transcripts: float = 0.4) -> None:
+        """`transcripts`: the share of clips that are to be written down, and not answered."""
+        self.run, self.tokenizer, self.transcripts = run, tokenizer, transcripts
         self.rng = random.Random(time.time_ns())
         self.sounds = read_sounds(run / "corpus" / "sounds.pt")
         self.shards: set[Path] = set()
@@ -134,7 +135,7 @@ class Data:
                     (say(f"{unmarked(question.answer)}<|im_end|>"), True),
                     (say("\n"), False),
                 ]
-            transcribe = self.rng.random() < (0.1 if line.skill == "other" else 0.4)
+            transcribe = self.rng.random() < (min(0.1, self.transcripts) if line.skill == "other" else self.transcripts)
             turn += [
                 (say("<|im_start|>user\n") + say("<sound>") * (before + count), False),
                 (say(f"{TRANSCRIBE if transcribe else ''}<|im_end|>\n<|im_start|>assistant\n"), False),
@@ -259,7 +260,7 @@ def train(
     """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
     `begin`: a model directory whose weights a new run begins with, `frozen` those of its encoder."""
     processor = _processor(run / "mini", begin)
-    data = Data(run, processor.tokenizer)
+    data = Data(run, processor.tokenizer, 0.12 if frozen else 0.4)  # who hears well already has to learn answers
     torch.manual_seed(0)
     learner = Learner(build_model(processor.tokenizer), 80, frozen).to(device)
     narrow = has_bfloat16(device)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+import numpy as np
+
 from tts.voice import Voice
 from voicechat.blocking import Worker
 from voicechat.conversation import Conversation, Message, new_id
@@ -32,6 +34,7 @@ from voicechat.turn import Turn, Wanted
 from voicechat.verdict import Verdict
 
 REMEMBERED = 50  # answers whose words can still be cut
+AHEAD_S = 0.06  # an echo canceller can wait for an echo, and not foresee it
 KEPT_S = 900.0  # of sound; what a model can attend to is less
 
 
@@ -142,6 +145,10 @@ class Answering:
         if self._task is not None and self._work is not None:
             self._task.cancel()
             self._work.cancel()  # by itself: the task may not have begun to wait for it
+
+    def playing(self, count: int) -> np.ndarray:
+        """float32 [count] at 16 kHz: what the client plays beside the next samples of the microphone."""
+        return self.reference.next(count, self.playback.position_s(self._now()) + AHEAD_S)
 
     def truncate(self, id: str, seconds: float) -> str:
         """No more of that answer was heard: the words that stay. Raises KeyError."""

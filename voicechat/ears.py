@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from streaming.aec import EchoCanceller
 from streaming.audio import RATE, AudioChunk, Blocks, Resampler
 from streaming.endpoint import Endpointer, EndpointTimes, SpeechEvent, SpeechPaused
 from streaming.near import FLOOR_DB, Nearness, level_db
@@ -25,6 +26,8 @@ class Ears:
         self._activity, self._nearness = VoiceActivity(), Nearness(FRAME / RATE)
         self._level = FLOOR_DB  # of the loudest frame of what is being said
         self._blocks, self._resampler = Blocks(FRAME), Resampler(RATE)
+        self._canceller = EchoCanceller(RATE)
+        self._short = Blocks(self._canceller.block)
         self._recent: deque[np.ndarray] = deque(maxlen=round(RECENT_S * RATE / FRAME))
         self._samples = 0  # received, at 16 kHz
         self.clip_end = 0  # the sample at which the clip ends, or ended
@@ -52,6 +55,11 @@ class Ears:
         """The last frame held a voice."""
         return self._endpointer is not None and self._endpointer.voiced
 
+    @property
+    def echoes(self) -> bool:
+        """The microphone hears what is played; from now on that is cancelled."""
+        return self._canceller.echoes
+
     def wait(self, silence_s: float) -> list[SpeechEvent]:
         """In this pause so much silence ends the turn: what that decides already."""
         events = [] if self._endpointer is None else self._endpointer.wait(silence_s)
@@ -64,11 +72,15 @@ class Ears:
             self._endpointer.dismiss()
         self._paused = False
 
-    def frames(self, chunk: AudioChunk) -> Iterator[np.ndarray]:
-        """What the microphone delivers, in frames of the VAD's size. Raises AudioError for sound that is none."""
+    def frames(self, chunk: AudioChunk, played: Callable[[int], np.ndarray]) -> Iterator[np.ndarray]:
+        """What the microphone delivers, in frames of the VAD's size, without the echo of what is `played` beside it.
+
+        `played(n)` gives the next float32 [n] at 16 kHz. Raises AudioError for sound that is none.
+        """
         if chunk.rate != self._resampler.rate:
             self._resampler = Resampler(chunk.rate)
-        yield from self._blocks.push(self._resampler.push(chunk.samples))
+        for block in self._short.push(self._resampler.push(chunk.samples)):
+            yield from self._blocks.push(self._canceller.process(block, played(len(block))))
 
     def hear(self, frame: np.ndarray) -> Iterator[SpeechEvent]:
         """Take in one frame; tell what it decides. The caller opens the clip when it is told of a start."""
@@ -113,14 +125,19 @@ class Ears:
     def forget(self) -> None:
         """Nothing of what was received is kept."""
         self.close()
-        self._blocks.rest = np.zeros(0, np.float32)
+        self._rest()
 
     def take(self) -> Clip | None:
         """All that was received, to the last sample, where no speech is looked for."""
-        rest, self._blocks.rest = self._blocks.rest, np.zeros(0, np.float32)
-        for _ in self.hear(rest):
+        for _ in self.hear(self._rest()):
             pass
         return self.close()
+
+    def _rest(self) -> np.ndarray:
+        """What does not fill a frame yet."""
+        rest = np.concatenate((self._blocks.rest, self._short.rest))
+        self._blocks.rest = self._short.rest = np.zeros(0, np.float32)
+        return rest
 
     def _begin(self, clip: Clip, start: int) -> None:
         kept = sum(map(len, self._recent))

@@ -43,7 +43,7 @@ class Playback:
         """It goes on where it stood."""
         if self._held_s is not None and self._began_s is not None:
             self._began_s += max(0.0, now_s - self._held_s)
-        self._held_s = None
+        self._held_s, self._reported_at = None, now_s
 
     def position_s(self, now_s: float) -> float:
         """Where in it the client is taken to be at this moment, between two reports too."""

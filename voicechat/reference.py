@@ -18,7 +18,9 @@ class Reference:
     a canceller learns the way from the one to the other, and would have to learn it again at every jump."""
 
     def __init__(self) -> None:
-        self.gain = 1.0  # at which the client plays it; 0: it stands still
+        self.gain = (
+            1.0  # at which the client plays it; at 0 it stands still, any other is for the canceller to find out
+        )
         self._turn = 0
         self._resampler: Resampler | None = None
         self._sound: deque[np.ndarray] = deque()
@@ -47,6 +49,7 @@ class Reference:
         is believed to be (seconds of it)."""
         out = np.zeros(count, np.float32)
         if self.gain == 0.0 or not self._sound:
+            self._at = None  # it goes on where the client has stopped, which was told meanwhile
             return out
         believed = round(position_s * RATE)
         if self._at is None or abs(believed - self._at) > SLIP_S * RATE:
@@ -60,4 +63,4 @@ class Reference:
         self._at = min(first + count, self._end)
         while self._sound and self._start + len(self._sound[0]) < self._at - KEPT_S * RATE:
             self._start += len(self._sound.popleft())
-        return out * np.float32(self.gain)
+        return out

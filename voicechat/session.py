@@ -27,6 +27,7 @@ from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
 from voicechat.verdict import Verdict, instructed
 
+SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
@@ -71,6 +72,7 @@ class Session:
         self._speech: SpeechEvent | None = None
         self._started: SpeechStarted | None = None
         self._verdict: Verdict | None = None  # on what is being said
+        self._doubted = False  # it may be the echo of an answer: that was not known when it began
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
         self._spoken_end = 0  # the sample at which its clip ends
@@ -86,7 +88,7 @@ class Session:
     async def hear(self, chunk: AudioChunk) -> None:
         """Take in what the microphone delivers, in pieces of any length and rate."""
         try:
-            for frame in self._ears.frames(chunk):
+            for frame in self._ears.frames(chunk, self.answering.playing):
                 self._hear_frame(frame)
         except AudioError as error:
             self._tell(Failed(str(error)))
@@ -244,6 +246,7 @@ class Session:
         match event:
             case SpeechStarted():
                 self._started, self._verdict, self._prompted = event, None, False
+                self._doubted = not self._ears.echoes and self._heard_s < SOON_S
                 self.speech_id = new_id()
                 self._tell(event)
                 resumed = self.state is State.SPEAKING and not self.policy.holds
@@ -286,7 +289,7 @@ class Session:
     def _judge_held(self) -> None:
         """Somebody has said something short into an answer: to whom?"""
         clip = self._ears.clip
-        if not self.judges or clip is None:
+        if not self.judges or clip is None or self._meaning() is Input.ASIDE:
             self._go_on_after(self._meaning())
         else:
             told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
@@ -303,8 +306,15 @@ class Session:
 
     def _meaning(self) -> Input:
         """Of speech into an answer: the question goes on, where the answer has hardly begun."""
-        begun = self.answering.playback.heard_s(self._now()) < self.policy.moment_s
+        if self._doubted and self._ears.echoes:
+            return Input.ASIDE
+        begun = self._heard_s < self.policy.moment_s
         return Input.RESUMED if begun and self._spoken is not None else Input.MEANT
+
+    @property
+    def _heard_s(self) -> float:
+        """Seconds of the newest answer that have sounded."""
+        return self.answering.playback.heard_s(self._now())
 
     def _watch_playback(self) -> None:
         if self.state in (State.SPEAKING, State.OVERLAP) and self.answering.playback.over(self._now()):

@@ -27,13 +27,13 @@ def test_a_belief_that_is_far_off_is_followed():
     assert np.array_equal(reference.next(320, 0.5), RAMP[8000:8320])
 
 
-def test_held_it_stands_still_and_turned_down_it_is_softer():
+def test_held_it_stands_still_and_goes_on_where_the_client_stopped():
     reference = playing()
     reference.next(320, 0.0)
     reference.gain = 0.0
     assert not reference.next(320, 0.02).any()
-    reference.gain = 0.5
-    assert np.array_equal(reference.next(320, 0.02), 0.5 * RAMP[320:640])
+    reference.gain = 0.2
+    assert np.array_equal(reference.next(320, 0.03), RAMP[480:800])
 
 
 def test_behind_its_end_and_after_a_stop_there_is_silence():

@@ -17,7 +17,7 @@ from voicechat.config import DEVICES, Config
 from voicechat.errors import ConfigError, InputError
 
 EPILOG = """\
-Without --input, --text or --attach it talks: microphone and loudspeaker, until Ctrl-C. Use headphones.
+Without --input, --text or --attach it talks: microphone and loudspeaker, until Ctrl-C.
 Typed turns come first, then the files; each is one turn of the same conversation.
 Exit code: 0 every turn was answered, 1 a turn failed, 2 an option or a file cannot be used."""
 
