@@ -3,6 +3,7 @@
 # make test   everything CI runs        make check  lint and types alone
 # make train  mini, from nothing        make bench  the figures in the README
 # make clients  other people's programs against the server
+# make behaviour  how turns are taken, against what is wanted
 # make versus   the same questions to us and to a plain pipecat pipeline
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ HOURS ?= 3
 
 PORT ?= 7860
 
-.PHONY: run talk demo test check clients train bench versus lock clean
+.PHONY: run talk demo test check clients train bench behaviour versus lock clean
 
 run: .venv/run
 	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
@@ -44,6 +45,9 @@ bench: .venv/dev flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.latency --model mini --questions 50
 	$(BIN)/python -m bench.load --sessions 10 --turns 5
 	$(BIN)/python -m bench.gpu
+
+behaviour: .venv/dev flite.deb espeak-ng.deb
+	$(BIN)/python -m bench.behaviour --each 20 --realtime --check
 
 versus: .venv/dev .venv/clients/pipecat/made flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.versus_pipecat

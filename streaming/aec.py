@@ -60,7 +60,7 @@ class EchoCanceller:
     def process(self, heard: np.ndarray, played: np.ndarray) -> np.ndarray:
         """One block of the microphone without the echo of what was played until then.
 
-        `played` may come up to 0.4 s before its echo, never after. `heard` is left as it is long after the last of
+        `played` comes 0.01 to 0.45 s before its echo. `heard` is left as it is long after the last of
         it, and until an echo is found, which takes about half a second of sound.
         """
         self._quiet_s = 0.0 if played.any() else self._quiet_s + BLOCK_S

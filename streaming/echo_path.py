@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 WINDOW_S, HOP_S = 0.5, 0.1
-LONGEST_S = 0.45  # from the loudspeaker's samples to their echo in the microphone's
+SHORTEST_S, LONGEST_S = 0.01, 0.45  # from the loudspeaker's samples to their echo in the microphone's
 PEAK = 12.0  # of the correlation against its mean square: sound that has nothing to do with it stays below 8
 SAME_S = 0.001  # two peaks at the same delay
 MEMORY = 0.9  # of the correlation from hop to hop
-NARROW = 1e-3  # of the mean power of a band: what is softer says nothing of the phase, behind a tone for example
+NARROW = 1e-2  # of the mean power of a band: what is softer says nothing of the phase, behind a tone for example
 GONE_S = 3.0  # so much was played, and no echo of it was heard
 AUDIBLE = 1e-3  # of full scale
 
@@ -28,11 +28,12 @@ class EchoPath:
         self._heard, self._played = np.zeros(self._window, np.float32), np.zeros(self._window, np.float32)
         self._new = 0  # samples since the last hop
         self._phase = np.zeros(self._window + 1, np.complex128)  # of the cross spectrum, over the hops
-        self._peak = -1  # samples, where the last one was
+        self._peak = (0, 0.0)  # samples of delay and height of the last one
         self._missed_s = 0.0  # since the last peak
 
     def push(self, heard: np.ndarray, played: np.ndarray) -> None:
-        """float32 [n] each, n at most `HOP_S`, of which `played` may come up to `LONGEST_S` before its echo."""
+        """float32 [n] each, n at most `HOP_S`, of which `played` comes
+        `SHORTEST_S` to `LONGEST_S` before its echo."""
         for kept, new in ((self._heard, heard), (self._played, played)):
             kept[: -len(new)], kept[-len(new) :] = kept[len(new) :].copy(), new
         self._new += len(heard)
@@ -47,12 +48,12 @@ class EchoPath:
         power = np.abs(cross)
         self._phase = MEMORY * self._phase + cross / (power + NARROW * power.mean() + 1e-12)
         correlation = np.fft.irfft(self._phase)
-        possible = correlation[: round(LONGEST_S * self._rate)]
-        peak, before = int(np.argmax(possible)), self._peak
-        loud = bool(possible[peak] > PEAK * np.sqrt(np.mean(correlation**2)))
-        self._peak = peak if loud else -1
-        self._missed_s = 0.0 if loud else self._missed_s + HOP_S
-        if loud and before >= 0 and abs(peak - before) <= SAME_S * self._rate:
-            self.there, self.delay = True, peak
+        first, end = round(SHORTEST_S * self._rate), round(LONGEST_S * self._rate)  # at 0 the windows' edges meet
+        delay = first + int(np.argmax(correlation[first:end]))
+        height = float(correlation[delay] / (np.sqrt(np.mean(correlation**2)) + 1e-12))
+        (before, lower), self._peak = self._peak, (delay, height)
+        self._missed_s = 0.0 if height > PEAK else self._missed_s + HOP_S
+        if height >= lower > PEAK and abs(delay - before) <= SAME_S * self._rate:  # two onsets meet, and then no more
+            self.there, self.delay = True, delay
         elif self._missed_s >= GONE_S:
             self.there = False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
-from streaming.audio import AudioChunk
+from streaming.audio import AudioChunk, AudioError
 from tts.voice import VoiceError, load_voice
 from voicechat.blocking import Worker
 from voicechat.config import Config
+from voicechat.ending import ByEar
 from voicechat.errors import ConfigError, VoiceFailed
 from voicechat.events import Event
 from voicechat.model import Model
@@ -33,7 +34,8 @@ class VoiceChat:
         except VoiceError as error:
             raise VoiceFailed(str(error)) from None
         self.model = self._load_model()
-        self._thinking, self._speaking = Worker("model"), Worker("voice")
+        self._judge = self._load_judge()
+        self._thinking, self._speaking, self._listening = Worker("model"), Worker("voice"), Worker("ear")
 
     def session(self, tell: Callable[[Event], None] | None = None, clock: Callable[[], float] | None = None) -> Session:
         """A new conversation; `tell` and `clock` as Session takes them.
@@ -42,7 +44,8 @@ class VoiceChat:
         is not clear whether it was interrupted: whoever plays it follows `Yielded`.
         """
         workers = self._thinking, self._speaking
-        session = Session(self.model.memory(), self.voice, *workers, self.config, tell, clock)
+        ear = (self._judge, self._listening) if self._judge else None
+        session = Session(self.model.memory(), self.voice, *workers, self.config, tell, clock, ear)
         session.policy = (
             Policy.judged(self.config.times) if session.judges else Policy(times=self.config.times, holds=True)
         )
@@ -56,12 +59,26 @@ class VoiceChat:
     def close(self) -> None:
         self._thinking.close()
         self._speaking.close()
+        self._listening.close()
 
     async def __aenter__(self) -> VoiceChat:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+    def _load_judge(self) -> ByEar | None:
+        if not self.config.smart_turn:
+            return None
+        from streaming.smart_turn import INSTALL, smart_turn
+
+        try:
+            judge = smart_turn()
+        except AudioError as error:
+            raise ConfigError(str(error)) from None
+        if judge is None:
+            raise ConfigError(f"Smart Turn is not installed: {INSTALL}, or leave out --smart-turn")
+        return judge
 
     def _load_model(self) -> Model:
         config = self.config

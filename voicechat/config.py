@@ -24,6 +24,7 @@ class Config:
     think: bool = False  # reason in text before answering, where the model can
     greedy: bool = False  # the likeliest word always, instead of the checkpoint's sampling
     seed: int | None = None  # makes sampling repeatable
+    smart_turn: bool = False  # Smart Turn is asked too whether the speaker has finished
     times: EndpointTimes = field(default_factory=EndpointTimes)
 
     def __post_init__(self) -> None:

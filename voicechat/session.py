@@ -17,6 +17,7 @@ from voicechat.blocking import Worker
 from voicechat.config import Config
 from voicechat.conversation import Clip, Conversation, Message, as_read, new_id
 from voicechat.ears import Ears
+from voicechat.ending import ByEar, Ending
 from voicechat.events import Asked, Event, Failed, Idle, Yielded
 from voicechat.judging import Judging
 from voicechat.model import Memory
@@ -38,7 +39,8 @@ class Session:
     """One conversation. Everything here runs on the event loop; models and voices do not.
 
     Events go to `tell`, in order, at the moment they happen; without it they wait in `events`.
-    `clock` gives the seconds by which an answer is taken to play; without it, the sound received.
+    `clock` gives the seconds by which an answer is taken to play; without it, the sound received. `ear` is asked,
+    beside the model, whether a speaker has finished.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Session:
         config: Config,
         tell: Callable[[Event], None] | None = None,
         clock: Callable[[], float] | None = None,
+        ear: tuple[ByEar, Worker] | None = None,
     ) -> None:
         self.conversation = Conversation.with_instructions(config.instructions)
         self.policy = Policy(times=config.times)
@@ -66,12 +69,12 @@ class Session:
         )
         self.answering.sounding = lambda: self._take(Input.SOUNDING)
         self.answering.over = lambda: self._take(Input.ANSWER_OVER)
-        self.answering.judged = self._judged
+        self._ending = Ending(self._wait, ear)
+        self.answering.judged = self._ending.judged
         self.usual = Wanted()  # how answers are, where nothing else was asked for
         self._asked: Wanted | None = None  # how the next one is to be
         self._speech: SpeechEvent | None = None
         self._started: SpeechStarted | None = None
-        self._verdict: Verdict | None = None  # on what is being said
         self._doubted = False  # it may be the echo of an answer: that was not known when it began
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
@@ -219,7 +222,7 @@ class Session:
     async def close(self) -> None:
         """Stop answering, at once."""
         self.answering.stop()
-        for part in (self._judging, self.transcripts, self.answering, self._preparing):
+        for part in (self._ending, self._judging, self.transcripts, self.answering, self._preparing):
             await part.close()
 
     async def _listen(self, microphone: AsyncIterable[AudioChunk]) -> None:
@@ -245,7 +248,8 @@ class Session:
         self._speech = event
         match event:
             case SpeechStarted():
-                self._started, self._verdict, self._prompted = event, None, False
+                self._started, self._prompted = event, False
+                self._ending.begin()
                 self._doubted = not self._ears.echoes and self._heard_s < SOON_S
                 self.speech_id = new_id()
                 self._tell(event)
@@ -258,7 +262,7 @@ class Session:
                 elif self.state is State.HEARING:
                     self._speculate()
             case SpeechResumed():
-                self._verdict = None
+                self._ending.begin()
                 self._judging.stop()
                 self.answering.drop()
                 self._tell(event)
@@ -266,7 +270,7 @@ class Session:
                 if self.state is State.HELD:
                     self._take(self._meaning())
                 self._tell(event)
-                aside = self._verdict is Verdict.ASIDE and self.policy.patience is not None
+                aside = self._ending.verdict is Verdict.ASIDE and self.policy.patience is not None
                 if event.cut and self.policy.answers:
                     self._asked = replace(self.usual, words=TOO_LONG)
                 self._take(Input.ASIDE if aside and not event.cut else Input.SPEECH_OVER)
@@ -275,13 +279,12 @@ class Session:
         """Perhaps the speaker has finished: begin to answer, in secret."""
         clip = self._ears.clip
         if clip is not None and self.policy.answers:
-            self._verdict = None
+            self._ending.pause(clip)
             question = Message("user", "", (clip,), self.speech_id)
             self.answering.speculate(self._read([*self.conversation.messages, question], self.usual), self.usual)
 
-    def _judged(self, verdict: Verdict) -> None:
-        """The model's view of what has been said up to this pause decides how long to wait."""
-        self._verdict = verdict
+    def _wait(self, verdict: Verdict) -> None:
+        """What is made of what has been said up to this pause decides how long to wait."""
         if self.policy.patience is not None:
             for event in self._ears.wait(self.policy.silence_s(verdict)):
                 self._hear_speech(event)
@@ -404,7 +407,7 @@ class Session:
             message, self._typed, self._spoken = self._typed, None, None
         else:
             self._spoken_end = self._ears.clip_end
-            if self._verdict is not Verdict.ASIDE:
+            if self._ending.verdict is not Verdict.ASIDE:
                 self._ears.answered()
             clip = self._ears.close()
             message = self._spoken = Message("user", "", (clip,) if clip else (), self.speech_id)

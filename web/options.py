@@ -37,6 +37,7 @@ class Options:
     instructions: str
     greedy: bool
     seed: int | None
+    smart_turn: bool
     host: str
     port: int  # 0: any that is free
     origins: list[str]
@@ -69,7 +70,7 @@ class Options:
         """How a conversation with one of the models is held."""
         return Config.of(
             model=model, device=self.device, voice=self.voice, instructions=self.instructions,
-            greedy=self.greedy, seed=self.seed,
+            greedy=self.greedy, seed=self.seed, smart_turn=self.smart_turn,
         )  # fmt: skip
 
 
@@ -124,6 +125,9 @@ def _parser() -> Parser:
     who.add_argument("--instructions", metavar="TEXT", default="", help="what the model is told first")
     who.add_argument("--greedy", action="store_true", help="the likeliest word always")
     who.add_argument("--seed", metavar="N", type=int, help="make the choice of words repeatable")
+    who.add_argument("--smart-turn", action="store_true",
+                     help="wait longer where Smart Turn hears that a sentence goes on (for human voices; it must be "
+                          "installed)")  # fmt: skip
     where = parser.add_argument_group("where it listens")
     where.add_argument("--host", metavar="H", default="127.0.0.1",
                        help="0.0.0.0 for other machines too (default: 127.0.0.1, this machine alone)")  # fmt: skip

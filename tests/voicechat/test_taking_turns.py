@@ -5,6 +5,8 @@ Time is samples received; after each piece of sound everything that it caused ha
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,10 @@ from streaming.endpoint import EndpointTimes, SpeechSegment
 from tests.speech import say, silence
 from tts.voice import load_voice
 from voicechat.blocking import Urgency, Worker
+from voicechat.chat import VoiceChat
 from voicechat.config import Config
 from voicechat.echo import EchoMemory
+from voicechat.errors import ConfigError
 from voicechat.events import (
     Asked,
     Idle,
@@ -58,8 +62,9 @@ class Judge(EchoMemory):
 def open_session():
     workers = Worker("model"), Worker("voice")
 
-    def open_(memory, policy=None, **options):
-        session = Session(memory, load_voice("tone"), *workers, Config(**options))
+    def open_(memory, policy=None, ear=None, **options):
+        ears = None if ear is None else (ear, workers[1])
+        session = Session(memory, load_voice("tone"), *workers, Config(**options), ear=ears)
         session.policy = policy or Policy.judged(session.policy.times)
         session._ears.listen(session.policy.times)
         return session
@@ -131,6 +136,44 @@ async def test_digits_may_go_on(open_session):
     told = await hear(session, 0.5, QUESTION, 1.6)
     assert 0.95 < times(told, Spoken)[0] - 0.5 - len(QUESTION) / 16_000 < 1.3
     assert "".join(e.text for e in those(told, Spoken)).strip() == "You said one two."
+
+
+class ByEar:
+    """Takes each pause for the end with the next of its probabilities."""
+
+    def __init__(self, *probabilities):
+        self.probabilities, self.heard = list(probabilities), []
+
+    def probability(self, samples):
+        self.heard.append(len(samples) / 16_000)
+        return self.probabilities.pop(0)
+
+
+@pytest.mark.parametrize(
+    "line, probability, low_s, high_s",
+    [("Fifty-six.", 0.9, 0.1, 0.3), ("Fifty-six.", 0.1, 0.9, 1.3), ("...Go on.", 0.9, 1.9, 2.3)],
+)
+async def test_the_ear_makes_more_patient_and_never_less(open_session, line, probability, low_s, high_s):
+    ear = ByEar(probability)
+    session = open_session(Judge(line), ear=ear)
+    told = await hear(session, 0.5, QUESTION, 2.5)
+    end = 0.5 + len(QUESTION) / 16_000
+    assert low_s < times(told, Spoken)[0] - end < high_s
+    assert ear.heard == [pytest.approx(len(QUESTION) / 16_000 + 0.4, abs=0.15)]
+
+
+async def test_the_ear_is_asked_again_where_the_speaker_goes_on(open_session):
+    ear = ByEar(0.1, 0.9)
+    session = open_session(Judge("Fifty-six.", "Sixty-one."), ear=ear)
+    told = await hear(session, 0.5, QUESTION, 0.6, MORE, 0.4)
+    assert "".join(e.text for e in those(told, Spoken)).strip() == "Sixty-one." and not ear.probabilities
+    await session.close()
+
+
+@pytest.mark.skipif(find_spec("pipecat") is not None, reason="Smart Turn is installed here")
+def test_an_ear_that_is_not_installed_is_told_with_the_command_that_installs_it():
+    with pytest.raises(ConfigError, match=r"Smart Turn is not installed: pip install --no-deps pipecat-ai==\d"):
+        VoiceChat(Config(model="echo", voice="tone", smart_turn=True))
 
 
 async def test_what_asks_for_nothing_is_not_answered(open_session):

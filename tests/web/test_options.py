@@ -32,7 +32,7 @@ def test_without_arguments():
 def test_everything_at_once():
     o = options(
         "--model", "mini", "--model", "echo", "--device", "cpu", "--voice", "tone", "--instructions", "Be brief.",
-        "--greedy", "--seed", 3, "--host", "[::]", "--port=0", "--tls", "--token", "a.B-c_1~",
+        "--greedy", "--seed", 3, "--smart-turn", "--host", "[::]", "--port=0", "--tls", "--token", "a.B-c_1~",
         "--origin", "https://a.example", "--origin", "http://b.example:8080", "--seats", 4, "--per-address", 2,
         "--max-session-min", 0.5, "--idle-min", 2, "--kiosk", "?silence=30&push=1",
     )  # fmt: skip
@@ -40,7 +40,7 @@ def test_everything_at_once():
     assert (o.seats, o.per_address, o.max_session_min, o.idle_min) == (4, 2, 0.5, 2)
     assert o.origins == ["https://a.example", "http://b.example:8080"]
     assert o.kiosk == "silence=30&push=1" and o.secure and not o.warning
-    assert o.config("echo") == Config("echo", "cpu", "tone", "Be brief.", greedy=True, seed=3)
+    assert o.config("echo") == Config("echo", "cpu", "tone", "Be brief.", greedy=True, seed=3, smart_turn=True)
 
 
 def test_one_address_may_have_every_seat_unless_it_is_said():

@@ -33,6 +33,7 @@ class Options:
     think: bool
     greedy: bool
     seed: int | None
+    smart_turn: bool
     instructions: str
     input: list[Path]
     fast: bool
@@ -64,6 +65,7 @@ class Options:
         return Config.of(
             **{name: value for name, value in given.items() if value is not None},
             instructions=self.instructions, think=self.think, greedy=self.greedy, seed=self.seed,
+            smart_turn=self.smart_turn,
         )  # fmt: skip
 
 
@@ -114,6 +116,11 @@ def _parser() -> Parser:
     who.add_argument("--think", action="store_true", help="reason in text before answering, where the model can")
     who.add_argument("--greedy", action="store_true", help="the likeliest word always")
     who.add_argument("--seed", metavar="N", type=int, help="make the choice of words repeatable")
+    who.add_argument(
+        "--smart-turn",
+        action="store_true",
+        help="wait longer where Smart Turn hears that a sentence goes on (for human voices; it must be installed)",
+    )
     files = parser.add_argument_group("files in the place of microphone and loudspeaker")
     files.add_argument("--input", metavar="F.wav", type=Path, nargs="+", action="extend", default=[],
                        help="recordings, one turn each")  # fmt: skip
@@ -148,8 +155,8 @@ def _check_place(options: Options) -> None:
             if value is not None:
                 raise ConfigError(f"{name} is for a server: add --server ws://HOST:PORT, or leave out {name}")
         return
-    for name in ("device", "greedy", "seed", "think"):
-        if (given := getattr(options, name)) is not None and given is not False:
+    for name in ("device", "greedy", "seed", "think", "smart-turn"):
+        if (given := getattr(options, name.replace("-", "_"))) is not None and given is not False:
             raise ConfigError(
                 f"--{name} is set where the model runs, and with --server that is the server: leave it out"
             )

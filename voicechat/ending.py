@@ -1,0 +1,73 @@
+"""Whether the speaker has finished, and so how long to wait in this pause: by what was said, and by how it sounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from voicechat.blocking import Urgency, Worker
+from voicechat.conversation import Clip
+from voicechat.verdict import Verdict
+
+SURE = 0.5  # the least probability with which a turn is over by ear
+
+
+class ByEar(Protocol):
+    """A judge of the melody, as `streaming/smart_turn.py` is one."""
+
+    def probability(self, samples: np.ndarray) -> float:
+        """Of the turn being over, from float32 [n] at 16 kHz with the silence behind it."""
+        ...
+
+
+class Ending:
+    """The model's verdict, which comes from `judged`, and the ear's, which is asked at each `pause`.
+
+    The ear never hurries: where the model takes a sentence for finished that does not sound so, it may go on.
+    `decided` is told the verdict on the pause, once all who are asked have been heard.
+    """
+
+    def __init__(self, decided: Callable[[Verdict], None], ear: tuple[ByEar, Worker] | None) -> None:
+        self.verdict: Verdict | None = None  # on what is being said
+        self._decided, self._ear = decided, ear
+        self._finished: bool | None = None  # by ear
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Something else is said, or it goes on: there is no verdict on it yet."""
+        self.verdict = None
+        self._stop()
+
+    def pause(self, clip: Clip) -> None:
+        self.begin()
+        if self._ear is not None:
+            self._task = asyncio.create_task(self._listen(*self._ear, clip))
+
+    def judged(self, verdict: Verdict) -> None:
+        """By the model."""
+        self.verdict = verdict
+        self._decide()
+
+    async def close(self) -> None:
+        self._stop()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def _stop(self) -> None:
+        self._finished = None if self._ear else True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _listen(self, judge: ByEar, worker: Worker, clip: Clip) -> None:
+        probability = await worker.run(partial(judge.probability, clip.read()), Urgency.SPECULATE)
+        self._finished = probability >= SURE
+        self._decide()
+
+    def _decide(self) -> None:
+        if self.verdict is not None and self._finished is not None:
+            open_ended = self.verdict is Verdict.FINISHED and not self._finished
+            self._decided(Verdict.OPEN if open_ended else self.verdict)
