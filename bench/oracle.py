@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from voicechat.conversation import Clip, Message
@@ -22,6 +23,7 @@ OTHERWISE = {
 
 class Oracle:
     name = "oracle"
+    longest_s = inf
     stage: Stage  # whose script it knows
 
     def memory(self) -> OracleMemory:

@@ -9,6 +9,8 @@ import pytest
 from tests.speech import silence
 from training.curriculum import NO_QUESTION, NOT_UNDERSTOOD, VISITORS
 from training.evaluate import a_test_line, edits, is_right, outcomes, spoken
+from voicechat.chat import VoiceChat
+from voicechat.config import Config
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
 from voicechat.flamingo.load import FILES, MINI, check
@@ -91,3 +93,11 @@ def test_it_is_right_about_what_is_right(mini):
     rng = random.Random(0)
     line, other = a_test_line("sums", rng), a_test_line("sums", rng)
     assert not is_right(line, other.answer)
+
+
+async def test_who_speaks_longer_than_it_can_hold_is_stopped_before_that(mini):
+    """What fits is answered; a turn that does not would be an error."""
+    longest = Clip(silence(mini.longest_s))
+    assert ask(mini.memory(), Message("user", "", (longest,)))
+    async with VoiceChat(Config(model="mini", voice="tone")) as chat:
+        assert chat.session().policy.times.max_turn_s == mini.longest_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from dataclasses import replace
 
 from streaming.audio import AudioChunk, AudioError
 from tts.voice import VoiceError, load_voice
@@ -34,6 +35,9 @@ class VoiceChat:
         except VoiceError as error:
             raise VoiceFailed(str(error)) from None
         self.model = self._load_model()
+        times = self.config.times
+        longest_s = max(1.0, min(times.max_turn_s, self.model.longest_s))
+        self.config = replace(self.config, times=replace(times, max_turn_s=longest_s))
         self._judge = self._load_judge()
         self._thinking, self._speaking, self._listening = Worker("model"), Worker("voice"), Worker("ear")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Literal
 
 from voicechat.conversation import Clip, Message
@@ -10,6 +11,7 @@ from voicechat.conversation import Clip, Message
 
 class Echo:
     name = "echo"
+    longest_s = inf
 
     def memory(self) -> EchoMemory:
         return EchoMemory()

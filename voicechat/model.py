@@ -51,5 +51,10 @@ class Memory(Protocol):
 class Model(Protocol):
     name: str
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds of sound that one question may have: who speaks longer is stopped."""
+        ...
+
     def memory(self) -> Memory:
         """A memory for a new conversation."""

@@ -19,6 +19,8 @@ from voicechat.flamingo.prompt import Prompt, PromptBuilder
 from voicechat.flamingo.sampling import Sampler
 
 CONTEXT = 8_192  # positions of a conversation's cache, about five minutes of sound; less if the model has less
+BESIDE = 240  # positions that a question does not get: for the system prompt, the words around it, the answer
+POSITIONS_S = 25  # of a second of sound
 SPARE = 2  # caches kept for transcripts: on a GPU each has its context's memory
 MAX_NEW_TOKENS = 1_024  # AF3's own limit, for checkpoints that do not name one
 
@@ -45,6 +47,11 @@ class Flamingo:
         flamingo = cls(*load(folder, device), greedy, seed)
         flamingo.name = folder.name
         return flamingo
+
+    @property
+    def longest_s(self) -> float:
+        """See `Model`."""
+        return float(self.context - BESIDE) / POSITIONS_S
 
     def memory(self) -> FlamingoMemory:
         return FlamingoMemory(self)
