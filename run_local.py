@@ -18,7 +18,7 @@ from streaming.audio import RATE, AudioChunk
 from tts.voice import VoiceError, voices
 from voicechat.chat import VoiceChat
 from voicechat.errors import ConfigError, VoiceChatError
-from voicechat.events import Failed, Interrupted, Spoken, TurnEnded, Yielded
+from voicechat.events import Failed, Interrupted, Spoken, TurnEnded, Withdrawn, Yielded
 from voicechat.terminal import devices, sources, wire
 from voicechat.terminal.display import Plain, display
 from voicechat.terminal.options import Options, Recorded, check_writable, complain, debugging, parse, read_recordings
@@ -110,7 +110,7 @@ async def _converse(
         with suppress(NotImplementedError):  # on Windows
             loop.add_signal_handler(signal.SIGINT, leave, 0 if options.talks else 130)
             loop.add_signal_handler(signal.SIGTERM, leave, 143)
-        source = _source(session, options, recordings, attached, screen)
+        source = _source(session, options, recordings, attached, screen, sink)
         working = asyncio.create_task(_work(session, source, log, sink, screen))
         try:
             return await working
@@ -133,7 +133,7 @@ async def _work(
                     sink.add(event)
                 case Yielded():
                     sink.turn_down(event.turn, event.gain)
-                case Interrupted():
+                case Interrupted() | Withdrawn():
                     sink.stop(event.turn)
                 case TurnEnded():
                     sink.finish(event.turn)
@@ -168,14 +168,15 @@ def _server(options: Options, attached: list[Recorded]) -> Server | None:
 
 
 def _source(
-    session: Talk, options: Options, recordings: list[Recorded], attached: list[Recorded], screen: Plain
+    session: Talk, options: Options, recordings: list[Recorded], attached: list[Recorded], screen: Plain, sink: Sink
 ) -> AsyncGenerator[AudioChunk, None]:
     """The microphone, or what stands in its place."""
     if options.talks:
         microphone = devices.choose(options.microphone, "input", RATE)
-        if options.plays:
+        if isinstance(sink, devices.Loudspeaker):
             screen.line("", HEADPHONES)
-        return devices.microphone(microphone, screen.level)
+            return devices.microphone(microphone, screen.level, sink.loopback.clean)
+        return devices.microphone(microphone, screen.level, lambda chunk: chunk)
     clips = [sources.as_clip(*recorded) for recorded in attached]
     return sources.turns(session, options.text, recordings, clips, options.fast)
 

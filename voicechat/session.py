@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from voicechat.turntaking import Action, Input, Policy, State, take
 from voicechat.verdict import Verdict, instructed
 
 SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
+DOUBT_S = 0.25  # more of waiting for that
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
@@ -76,6 +78,7 @@ class Session:
         self._speech: SpeechEvent | None = None
         self._started: SpeechStarted | None = None
         self._doubted = False  # it may be the echo of an answer: that was not known when it began
+        self._judge_s = inf  # when what was said into an answer is judged
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
         self._spoken_end = 0  # the sample at which its clip ends
@@ -240,6 +243,8 @@ class Session:
             self._yield(LOW if self._ears.voiced else 1.0)
         elif self.state is State.HELD and self._ears.voice_end_s - self._held_s >= self.policy.meant_s:
             self._take(self._meaning())
+        elif self.state is State.HELD and self._judge_s < inf and (self._is_echo or self._ears.now_s >= self._judge_s):
+            self._judge_held()
         self._prepare()
         self._watch_playback()
         self._watch_silence()
@@ -250,6 +255,7 @@ class Session:
             case SpeechStarted():
                 self._started, self._prompted = event, False
                 self._ending.begin()
+                self._judge_s = inf
                 self._doubted = not self._ears.echoes and self._heard_s < SOON_S
                 self.speech_id = new_id()
                 self._tell(event)
@@ -258,10 +264,11 @@ class Session:
             case SpeechPaused():
                 self._tell(event)
                 if self.state is State.HELD:
-                    self._judge_held()
+                    self._judge_s = self._ears.now_s + (DOUBT_S if self._doubted else 0.0)
                 elif self.state is State.HEARING:
                     self._speculate()
             case SpeechResumed():
+                self._judge_s = inf
                 self._ending.begin()
                 self._judging.stop()
                 self.answering.drop()
@@ -291,8 +298,8 @@ class Session:
 
     def _judge_held(self) -> None:
         """Somebody has said something short into an answer: to whom?"""
-        clip = self._ears.clip
-        if not self.judges or clip is None or self._meaning() is Input.ASIDE:
+        clip, self._judge_s = self._ears.clip, inf
+        if not self.judges or clip is None or self._is_echo:
             self._go_on_after(self._meaning())
         else:
             told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
@@ -309,10 +316,15 @@ class Session:
 
     def _meaning(self) -> Input:
         """Of speech into an answer: the question goes on, where the answer has hardly begun."""
-        if self._doubted and self._ears.echoes:
+        if self._is_echo:
             return Input.ASIDE
         begun = self._heard_s < self.policy.moment_s
         return Input.RESUMED if begun and self._spoken is not None else Input.MEANT
+
+    @property
+    def _is_echo(self) -> bool:
+        """What is being said is the answer itself, as it is known by now."""
+        return self._doubted and self._ears.echoes
 
     @property
     def _heard_s(self) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from streaming.audio import AudioChunk
 from voicechat.errors import InputError
 from voicechat.events import Spoken
+from voicechat.terminal.loopback import Loopback
 from voicechat.terminal.queue import SoundQueue
 
 BLOCK_S = 0.02  # of sound, from the microphone and to the loudspeaker
@@ -102,8 +103,11 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-async def microphone(device: Device, level: Callable[[float], None]) -> AsyncGenerator[AudioChunk, None]:
-    """What the microphone hears, for ever; `level` is told the RMS of each block, full scale being 1.
+async def microphone(
+    device: Device, level: Callable[[float], None], clean: Callable[[AudioChunk], AudioChunk]
+) -> AsyncGenerator[AudioChunk, None]:
+    """What the microphone hears, for ever, as `clean` leaves it; `level` is told the RMS of each block, full scale
+    being 1.
 
     Raises InputError when it cannot be opened, or delivers nothing any more.
     """
@@ -131,7 +135,7 @@ async def microphone(device: Device, level: Callable[[float], None]) -> AsyncGen
                     f"the microphone {device.name!r} delivers nothing: reconnect it, start again"
                 ) from None
             level(float(np.sqrt(np.mean(block * block))))
-            yield AudioChunk(block, device.rate, received / device.rate)
+            yield clean(AudioChunk(block, device.rate, received / device.rate))
             received += len(block)
 
 
@@ -140,6 +144,7 @@ class Loudspeaker:
 
     def __init__(self, device: Device, latency_s: float) -> None:
         sounddevice = portaudio()
+        self.loopback = Loopback(device.rate)
         self._queue = SoundQueue(device.rate)
         self._marks: deque[tuple[float, int, float]] = deque()  # (when it is heard, turn, seconds of it)
         self._heard = (0, 0.0)
@@ -182,6 +187,7 @@ class Loudspeaker:
         samples = self._queue.take(size)
         out[: len(samples)] = samples[:, None]
         out[len(samples) :] = 0
+        self.loopback.play(out[:, 0].copy())
         if len(samples):
             turn, taken = self._queue.position
             # A resampled answer may come out a sample shorter than it went in: 1 ms makes up for it.
