@@ -34,6 +34,7 @@ class OracleMemory:
     """It goes by what has been said on the stage by now, and never listens."""
 
     positions = 0
+    finished: float | None = None
     marks: Literal["taught", "told", "none"] = "taught"
 
     def __init__(self, oracle: Oracle) -> None:

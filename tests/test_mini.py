@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.speech import silence
+from tests.speech import say, silence
 from training.curriculum import NO_QUESTION, NOT_UNDERSTOOD, VISITORS
 from training.evaluate import a_test_line, edits, is_right, outcomes, spoken
 from voicechat.chat import VoiceChat
@@ -14,7 +14,7 @@ from voicechat.config import Config
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
 from voicechat.flamingo.load import FILES, MINI, check
-from voicechat.verdict import Verdict, judge, unmarked
+from voicechat.verdict import SURE, Verdict, judge, unmarked
 
 pytestmark = pytest.mark.skipif(not MINI.is_dir(), reason="voicechat/mini is not there: make train")
 
@@ -101,3 +101,12 @@ async def test_who_speaks_longer_than_it_can_hold_is_stopped_before_that(mini):
     assert ask(mini.memory(), Message("user", "", (longest,)))
     async with VoiceChat(Config(model="mini", voice="tone")) as chat:
         assert chat.session().policy.times.max_turn_s == mini.longest_s
+
+
+def test_how_sure_it_is_that_a_question_is_over(mini):
+    memory = mini.memory()
+    sure = []
+    for text in ("what is seven times eight", "what is seven times"):
+        ask(memory, Message("user", "", (Clip(np.concatenate([0.5 * say(text), silence(0.2)])),)))
+        sure.append(memory.finished)
+    assert sure[0] > SURE and 0 <= sure[1] < 1 - SURE

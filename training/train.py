@@ -260,7 +260,7 @@ def train(
     """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
     `begin`: a model directory whose weights a new run begins with, `frozen` those of its encoder."""
     processor = _processor(run / "mini", begin)
-    data = Data(run, processor.tokenizer, 0.12 if frozen else 0.4)  # who hears well already has to learn answers
+    data = Data(run, processor.tokenizer, 0.25 if frozen else 0.4)  # who hears well already has to learn answers
     torch.manual_seed(0)
     learner = Learner(build_model(processor.tokenizer), 80, frozen).to(device)
     narrow = has_bfloat16(device)

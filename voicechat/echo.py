@@ -19,6 +19,7 @@ class Echo:
 
 class EchoMemory:
     positions = 0
+    finished: float | None = None
     marks: Literal["taught", "told", "none"] = "none"
 
     def prepare(self, messages: Sequence[Message]) -> None:

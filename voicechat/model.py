@@ -26,6 +26,12 @@ class Memory(Protocol):
         them, or never."""
         ...
 
+    @property
+    def finished(self) -> float | None:
+        """How probable it was that the question was over, as the newest reply began: 1 less the probability of a
+        mark. Known from its first item on; None where it never is."""
+        ...
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Take in whatever of the conversation cannot change any more, while the user still speaks.
 

@@ -18,7 +18,7 @@ from voicechat.errors import ModelError, VoiceFailed
 from voicechat.events import Spoken, TextDelta
 from voicechat.model import Memory
 from voicechat.timing import Stopwatch
-from voicechat.verdict import Verdict, judge, unmarked
+from voicechat.verdict import Verdict, judge, unmarked, weighed
 
 T = TypeVar("T")
 Tell = Callable[[TextDelta | Spoken], None]
@@ -164,7 +164,7 @@ class Turn:
 
     def _judge(self, verdict: Verdict) -> None:
         self.verdict = verdict
-        self.judged(verdict)
+        self.judged(weighed(verdict, self.memory.finished))
 
     def _heard(self) -> int:
         return sum(clip.length for message in self.messages for clip in message.clips)

@@ -18,6 +18,8 @@ class Verdict(Enum):
     FINISHED = ""
 
 
+SURE = 0.8  # probability with which a model must take a sentence for finished, or for unfinished
+
 # For a model that was not taught the marks. Untried: Audio Flamingo 3 itself has not been run here.
 TOLD = (
     "The user speaks to you and may pause. If the sentence has not ended yet, begin your answer with '...'. "
@@ -40,6 +42,14 @@ def judge(text: str) -> Verdict | None:
     if any(verdict.value.startswith(begun) for verdict in Verdict):
         return None
     return Verdict.FINISHED
+
+
+def weighed(verdict: Verdict, finished: float | None) -> Verdict:
+    """The verdict, where the model is sure of it; `finished`: how probable it is that the sentence is over."""
+    if finished is None:
+        return verdict
+    unsure = {Verdict.FINISHED: finished < SURE, Verdict.UNFINISHED: finished > 1 - SURE}
+    return Verdict.OPEN if unsure.get(verdict) else verdict
 
 
 def unmarked(text: str) -> str:

@@ -176,6 +176,15 @@ def test_an_ear_that_is_not_installed_is_told_with_the_command_that_installs_it(
         VoiceChat(Config(model="echo", voice="tone", smart_turn=True))
 
 
+async def test_a_model_that_is_not_sure_waits_and_what_it_says_has_no_mark(open_session):
+    memory = Judge("Fifty-six.")
+    memory.finished = 0.6
+    session = open_session(memory)
+    told = await hear(session, 0.5, QUESTION, 1.6)
+    assert 0.95 < times(told, Spoken)[0] - 0.5 - len(QUESTION) / 16_000 < 1.3
+    assert session.conversation.messages[-1].mark == "" and session.conversation.messages[-1].text == "Fifty-six. "
+
+
 async def test_what_asks_for_nothing_is_not_answered(open_session):
     session = open_session(Judge("#Mm."))
     told = await hear(session, 0.5, QUESTION, 1.0)

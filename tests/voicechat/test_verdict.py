@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicechat.verdict import TOLD, Verdict, instructed, judge, unmarked
+from voicechat.verdict import TOLD, Verdict, instructed, judge, unmarked, weighed
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,19 @@ def test_a_verdict_stands_whatever_is_written_next(text):
 def test_every_mark_is_explained_to_a_model_that_was_not_taught_them():
     assert all(f"'{verdict.value}'" in TOLD for verdict in Verdict if verdict.value)
     assert instructed("Be brief.").startswith("Be brief.\n") and TOLD in instructed("")
+
+
+@pytest.mark.parametrize(
+    "verdict, finished, then",
+    [
+        (Verdict.FINISHED, 1.0, Verdict.FINISHED),
+        (Verdict.FINISHED, 0.6, Verdict.OPEN),
+        (Verdict.FINISHED, None, Verdict.FINISHED),
+        (Verdict.UNFINISHED, 0.0, Verdict.UNFINISHED),
+        (Verdict.UNFINISHED, 0.4, Verdict.OPEN),
+        (Verdict.OPEN, 0.4, Verdict.OPEN),
+        (Verdict.ASIDE, 0.4, Verdict.ASIDE),
+    ],
+)
+def test_who_is_not_sure_waits(verdict, finished, then):
+    assert weighed(verdict, finished) is then

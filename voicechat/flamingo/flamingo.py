@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from tokenizers.decoders import DecodeStream
 
 from streaming.encoder import ClipTooLong, RollingEncoder
@@ -17,6 +18,7 @@ from voicechat.flamingo.graph import StaticKeyValues
 from voicechat.flamingo.load import load
 from voicechat.flamingo.prompt import Prompt, PromptBuilder
 from voicechat.flamingo.sampling import Sampler
+from voicechat.verdict import Verdict
 
 CONTEXT = 8_192  # positions of a conversation's cache, about five minutes of sound; less if the model has less
 BESIDE = 240  # positions that a question does not get: for the system prompt, the words around it, the answer
@@ -40,6 +42,12 @@ class Flamingo:
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self._max_new = config.max_new_tokens or MAX_NEW_TOKENS
         self._spare: list[KeyValues] = []
+        tokenizer = processor.tokenizer
+        self.marks = [  # the first token of each, with an answer behind it
+            tokenizer(f"{verdict.value}Yes", add_special_tokens=False).input_ids[0]
+            for verdict in Verdict
+            if verdict.value
+        ]
 
     @classmethod
     def load(cls, folder: Path, device: str, greedy: bool = False, seed: int | None = None) -> Flamingo:
@@ -72,9 +80,14 @@ class Flamingo:
     def sampler(self, greedy: bool = False) -> Sampler:
         return Sampler(self.model.generation_config, self.model.device, greedy or self._greedy, self._seed)
 
-    def decode(self, prompt: Prompt, cache: KeyValues, sampler: Sampler) -> Iterator[int]:
-        """Token after token, until the answer or the context ends. Stop asking, and it stops."""
+    def decode(
+        self, prompt: Prompt, cache: KeyValues, sampler: Sampler, begin: Callable[[torch.Tensor], None] | None = None
+    ) -> Iterator[int]:
+        """Token after token, until the answer or the context ends. Stop asking, and it stops. `begin` is shown the
+        logits of the first."""
         logits, ids = cache.logits(prompt), list(prompt.ids)
+        if begin is not None:
+            begin(logits)
         for _ in range(min(self._max_new, self.context - len(ids))):
             token = sampler.choose(ids, logits)
             if token in self._ends:
@@ -93,6 +106,7 @@ class FlamingoMemory:
         self._sampler = flamingo.sampler()
         self._encoders: dict[int, RollingEncoder] = {}
         self._replying = False
+        self.finished: float | None = None
 
     @property
     def positions(self) -> int:
@@ -115,10 +129,13 @@ class FlamingoMemory:
             self._forget_clips(messages)
             words = DecodeStream(skip_special_tokens=True)
             tokenizer = self.flamingo.processor.tokenizer._tokenizer
-            for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler):
+            for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler, self._begin):
                 yield words.step(tokenizer, token) or ""
         finally:
             self._replying = False
+
+    def _begin(self, logits: torch.Tensor) -> None:
+        self.finished = 1.0 - float(logits.float().softmax(-1)[self.flamingo.marks].sum())
 
     def judge(self, clip: Clip, instructions: str) -> Iterator[str]:
         told = [Message("system", instructions)] if instructions else []
