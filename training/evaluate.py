@@ -166,7 +166,7 @@ def evaluate(folder: Path, each: int, seed: int = 0, show: bool = False) -> dict
         done = []
         for outcome in outcomes(flamingo, skill, each, random.Random(f"{seed} {skill}")):
             done.append(outcome)
-            if outcome.heard is not None:
+            if outcome.heard is not None and skill in ("sums", "digits", "visitors"):
                 errors, words = errors + outcome.word_errors[0], words + outcome.word_errors[1]
             if outcome.voice:
                 voices.setdefault(outcome.voice.split("+")[-1], []).append(outcome.right)

@@ -61,6 +61,28 @@ def sweep(seconds: float, rng: np.random.Generator) -> np.ndarray:
     return _level(np.sin(2 * np.pi * np.cumsum(low + (high - low) * wobble) / RATE) * gate + 1e-5)
 
 
+def throat(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Coughs, a throat that is cleared, a sneeze: breath through a tract, now and then with a voice in it."""
+    out = rng.standard_normal(int(seconds * RATE)) * 1e-4
+    at = rng.uniform(0, 0.3)
+    while at < seconds - 0.2:
+        length, attack = rng.uniform(0.08, 0.45), rng.uniform(0.002, 0.04)
+        t = np.arange(int(length * RATE)) / RATE
+        breath = rng.standard_normal(len(t))
+        pitch = np.cumsum(rng.uniform(70, 220) * np.exp(-t * rng.uniform(-1, 3))) / RATE
+        voice = sum(np.sin(2 * np.pi * pitch * k) / k ** rng.uniform(0.3, 1.2) for k in range(1, 20))
+        burst = breath + rng.choice((0.0, rng.uniform(0.1, 1.5))) * voice / (np.abs(voice).max() + 1e-9) * 2
+        spectrum, f = np.fft.rfft(burst), np.fft.rfftfreq(len(t), 1 / RATE)
+        peaks = rng.uniform((250, 800, 1900), (900, 2000, 3800))
+        tract = sum(rng.uniform(0.2, 1) / (1 + ((f - peak) / rng.uniform(80, 500)) ** 2) for peak in peaks)
+        shape = np.minimum(t / attack, 1) * np.exp(-t * rng.uniform(4, 18))
+        burst = np.fft.irfft(spectrum * (tract + 0.02), len(t)) * shape
+        place = int(at * RATE)
+        out[place : place + len(t)] += (burst / (np.abs(burst).max() + 1e-9) * rng.uniform(0.3, 1))[: len(out) - place]
+        at += length + rng.choice((rng.uniform(0.03, 0.3), rng.uniform(0.6, 2.5)), p=(0.7, 0.3))
+    return _level(out)
+
+
 def silence(seconds: float, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(rng.standard_normal(int(seconds * RATE)) * 10 ** rng.uniform(-6, -3), np.float32)
 
@@ -68,7 +90,9 @@ def silence(seconds: float, rng: np.random.Generator) -> np.ndarray:
 def a_sound(seconds: float, seed: int) -> np.ndarray:
     """Any of the above: float32 mono at 16 kHz."""
     rng = np.random.default_rng(seed)
-    kind = random.Random(seed).choice((coloured_noise, coloured_noise, hum, music, music, clicks, sweep, silence))
+    kind = random.Random(seed).choice(
+        (coloured_noise, coloured_noise, hum, music, music, clicks, sweep, silence, throat, throat)
+    )
     if kind is coloured_noise:
         return coloured_noise(seconds, rng.uniform(0, 2), rng)
     return kind(seconds, rng)

@@ -92,7 +92,7 @@ class Data:
             self.refresh()
             pool = self.utterances + [
                 Utterance(SILENT, s[a : a + self.rng.randint(30, 400)])
-                for s in self.rng.choices(self.sounds, k=len(self.utterances) // 16)
+                for s in self.rng.choices(self.sounds, k=len(self.utterances) // 10)
                 for a in [self.rng.randint(0, 150)]
             ]
             pool.sort(key=lambda u: len(u.mel) * self.rng.uniform(0.95, 1.05))

@@ -47,13 +47,11 @@ class VoiceChat:
         Its turns are taken by what was said, where the model can judge that, and an answer is held while it
         is not clear whether it was interrupted: whoever plays it follows `Yielded`.
         """
-        workers = self._thinking, self._speaking
+        memory, times = self.model.memory(), self.config.times
+        policy = Policy(times=times, holds=True) if memory.marks == "none" else Policy.judged(times)
         ear = (self._judge, self._listening) if self._judge else None
-        session = Session(self.model.memory(), self.voice, *workers, self.config, tell, clock, ear)
-        session.policy = (
-            Policy.judged(self.config.times) if session.judges else Policy(times=self.config.times, holds=True)
-        )
-        return session
+        workers = self._thinking, self._speaking
+        return Session(memory, self.voice, *workers, self.config, tell, clock, ear, policy)
 
     async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
         """One conversation by voice: every event, until the microphone ends."""

@@ -42,7 +42,7 @@ class Session:
 
     Events go to `tell`, in order, at the moment they happen; without it they wait in `events`.
     `clock` gives the seconds by which an answer is taken to play; without it, the sound received. `ear` is asked,
-    beside the model, whether a speaker has finished.
+    beside the model, whether a speaker has finished. `policy`: how turns are taken, at first.
     """
 
     def __init__(
@@ -55,15 +55,16 @@ class Session:
         tell: Callable[[Event], None] | None = None,
         clock: Callable[[], float] | None = None,
         ear: tuple[ByEar, Worker] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.conversation = Conversation.with_instructions(config.instructions)
-        self.policy = Policy(times=config.times)
+        self.policy = policy or Policy(times=config.times)
         self.state = State.LISTENING
         self.speech_id = new_id()  # of the message that is being spoken, or will be next
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
         self._memory = memory
-        self._ears = Ears(config.times)
+        self._ears = Ears(self.policy.times)
         self._now = clock or (lambda: self._ears.now_s)
         self.transcripts = Transcripts(memory, thinking, self._tell)
         self.answering = Answering(
@@ -79,6 +80,7 @@ class Session:
         self._started: SpeechStarted | None = None
         self._doubted = False  # it may be the echo of an answer: that was not known when it began
         self._judge_s = inf  # when what was said into an answer is judged
+        self._let_go_s = inf  # when the answer goes on, if no more is said into it
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
         self._spoken_end = 0  # the sample at which its clip ends
@@ -245,6 +247,8 @@ class Session:
             self._take(self._meaning())
         elif self.state is State.HELD and self._judge_s < inf and (self._is_echo or self._ears.now_s >= self._judge_s):
             self._judge_held()
+        elif self.state is State.HELD and self._ears.now_s >= self._let_go_s:
+            self._take(Input.ASIDE)
         self._prepare()
         self._watch_playback()
         self._watch_silence()
@@ -255,7 +259,7 @@ class Session:
             case SpeechStarted():
                 self._started, self._prompted = event, False
                 self._ending.begin()
-                self._judge_s = inf
+                self._judge_s = self._let_go_s = inf
                 self._doubted = not self._ears.echoes and self._heard_s < SOON_S
                 self.speech_id = new_id()
                 self._tell(event)
@@ -268,7 +272,7 @@ class Session:
                 elif self.state is State.HEARING:
                     self._speculate()
             case SpeechResumed():
-                self._judge_s = inf
+                self._judge_s = self._let_go_s = inf
                 self._ending.begin()
                 self._judging.stop()
                 self.answering.drop()
@@ -306,7 +310,11 @@ class Session:
             self._judging.start(clip, told[0].text if told else "")
 
     def _judged_aside(self, clip: Clip, verdict: Verdict | None) -> None:
-        if self.state is State.HELD and self._ears.clip is clip:
+        if self.state is not State.HELD or self._ears.clip is not clip:
+            return
+        if verdict is Verdict.UNFINISHED and not self._is_echo:  # half a sentence, or half a cough: more will tell
+            self._let_go_s = self._ears.voice_end_s + self.policy.half_s
+        else:
             self._go_on_after(Input.ASIDE if verdict is Verdict.ASIDE else self._meaning())
 
     def _go_on_after(self, meaning: Input) -> None:

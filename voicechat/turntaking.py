@@ -57,7 +57,7 @@ class Action(Enum):
 class Patience:
     """How much silence ends a turn, in seconds, by what the model makes of what was said so far."""
 
-    finished_s: float = 0.19
+    finished_s: float = 0.16
     unjudged_s: float = 0.8  # it has made nothing of it yet
     open_s: float = 1.0
     unfinished_s: float = 2.0
@@ -91,6 +91,7 @@ class Policy:
     patience: Patience | None = None  # None: `times.silence_s` ends a turn, whatever was said
     holds: bool = False  # the client can stop the sound of an answer and go on with it
     meant_s: float = 0.8  # who speaks for so long while an answer is held means to interrupt
+    half_s: float = 0.7  # who says half a sentence into an answer, and then nothing for so long, lets it go on
     moment_s: float = 0.5  # who speaks before so much of an answer has sounded goes on with the question
     idle_s: float | None = None  # a silence after which a word is said, once
 

@@ -64,10 +64,10 @@ def open_session():
 
     def open_(memory, policy=None, ear=None, **options):
         ears = None if ear is None else (ear, workers[1])
-        session = Session(memory, load_voice("tone"), *workers, Config(**options), ear=ears)
-        session.policy = policy or Policy.judged(session.policy.times)
-        session._ears.listen(session.policy.times)
-        return session
+        config = Config(**options)
+        return Session(
+            memory, load_voice("tone"), *workers, config, ear=ears, policy=policy or Policy.judged(config.times)
+        )
 
     yield open_
     for worker in workers:
@@ -236,6 +236,25 @@ async def test_a_short_word_that_is_meant_stops_it(open_session):
     await session.ask("count")
     told = await hear(session, 1.5, 0.5 * say("stop"), 1.0)
     assert memory.judged == 1 and len(those(told, Interrupted)) == 1
+    assert "".join(e.text for e in those(told, Spoken) if e.turn == 2).strip() == "Okay."
+
+
+async def test_half_a_sentence_is_waited_for_and_if_no_more_comes_the_answer_goes_on(open_session):
+    memory = Judge(LONG, asides="...Go on.")
+    session = open_session(memory)
+    await session.ask("count")
+    told = await hear(session, 1.5, 0.5 * say("but"), 1.0)
+    held, on = [at for at, e in told if isinstance(e, Yielded)][1:]
+    assert memory.judged == 1 and not those(told, Interrupted) and session.state is State.SPEAKING
+    assert 0.7 < on - held < 1.3
+
+
+async def test_half_a_sentence_that_goes_on_stops_it(open_session):
+    memory = Judge(LONG, "Okay.", asides="...Go on.")
+    session = open_session(memory)
+    await session.ask("count")
+    told = await hear(session, 1.5, 0.5 * say("but"), 0.3, QUESTION, 0.5)
+    assert len(those(told, Interrupted)) == 1
     assert "".join(e.text for e in those(told, Spoken) if e.turn == 2).strip() == "Okay."
 
 
