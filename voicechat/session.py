@@ -31,6 +31,7 @@ from voicechat.verdict import Verdict, instructed
 
 SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
 DOUBT_S = 0.25  # more of waiting for that
+WORD_S = 0.3  # of voice behind its confirmation: whoever has said more has said a word
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
@@ -312,7 +313,8 @@ class Session:
     def _judged_aside(self, clip: Clip, verdict: Verdict | None) -> None:
         if self.state is not State.HELD or self._ears.clip is not clip:
             return
-        if verdict is Verdict.UNFINISHED and not self._is_echo:  # half a sentence, or half a cough: more will tell
+        short = self._ears.voice_end_s - self._held_s < WORD_S
+        if verdict is Verdict.UNFINISHED and short and not self._is_echo:  # half a word, half a cough: more will tell
             self._let_go_s = self._ears.voice_end_s + self.policy.half_s
         else:
             self._go_on_after(Input.ASIDE if verdict is Verdict.ASIDE else self._meaning())

@@ -91,7 +91,7 @@ class Policy:
     patience: Patience | None = None  # None: `times.silence_s` ends a turn, whatever was said
     holds: bool = False  # the client can stop the sound of an answer and go on with it
     meant_s: float = 0.8  # who speaks for so long while an answer is held means to interrupt
-    half_s: float = 0.7  # who says half a sentence into an answer, and then nothing for so long, lets it go on
+    half_s: float = 0.7  # who begins a word into an answer, and then says nothing for so long, lets it go on
     moment_s: float = 0.5  # who speaks before so much of an answer has sounded goes on with the question
     idle_s: float | None = None  # a silence after which a word is said, once
 
