@@ -56,6 +56,11 @@ class Ears:
         return self._endpointer is not None and self._endpointer.voiced
 
     @property
+    def paused(self) -> bool:
+        """Whoever speaks is silent for the moment."""
+        return self._paused
+
+    @property
     def echoes(self) -> bool:
         """The microphone hears what is played; from now on that is cancelled."""
         return self._canceller.echoes

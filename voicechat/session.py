@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from math import inf
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from voicechat.conversation import Clip, Conversation, Message, as_read, new_id
 from voicechat.ears import Ears
 from voicechat.ending import ByEar, Ending
 from voicechat.events import Asked, Event, Failed, Idle, Yielded
-from voicechat.judging import Judging
+from voicechat.interrupting import Interrupting
 from voicechat.model import Memory
 from voicechat.preparing import Preparing
 from voicechat.timing import Stopwatch
@@ -29,9 +28,6 @@ from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
 from voicechat.verdict import Verdict, instructed
 
-SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
-DOUBT_S = 0.25  # more of waiting for that
-WORD_S = 0.3  # of voice behind its confirmation: whoever has said more has said a word
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
@@ -79,16 +75,12 @@ class Session:
         self._asked: Wanted | None = None  # how the next one is to be
         self._speech: SpeechEvent | None = None
         self._started: SpeechStarted | None = None
-        self._doubted = False  # it may be the echo of an answer: that was not known when it began
-        self._judge_s = inf  # when what was said into an answer is judged
-        self._let_go_s = inf  # when the answer goes on, if no more is said into it
         self._typed: Message | None = None  # to be asked next
         self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
         self._spoken_end = 0  # the sample at which its clip ends
         self._preparing = Preparing(memory, thinking)
-        self._judging = Judging(memory, thinking, self._judged_aside)
+        self._interrupting = Interrupting(memory, thinking, self._ears, self._decided)
         self._gain = 1.0  # at which the client plays the answer
-        self._held_s = 0.0  # when it was made to stand still
         self._quiet_s = 0.0  # since when nobody has spoken
         self._prompted = False  # and a word has been said because of it
 
@@ -228,7 +220,7 @@ class Session:
     async def close(self) -> None:
         """Stop answering, at once."""
         self.answering.stop()
-        for part in (self._ending, self._judging, self.transcripts, self.answering, self._preparing):
+        for part in (self._ending, self._interrupting, self.transcripts, self.answering, self._preparing):
             await part.close()
 
     async def _listen(self, microphone: AsyncIterable[AudioChunk]) -> None:
@@ -244,12 +236,8 @@ class Session:
             self._hear_speech(event)
         if self.state is State.SPEAKING and self.policy.holds and self.policy.interrupts:
             self._yield(LOW if self._ears.voiced else 1.0)
-        elif self.state is State.HELD and self._ears.voice_end_s - self._held_s >= self.policy.meant_s:
-            self._take(self._meaning())
-        elif self.state is State.HELD and self._judge_s < inf and (self._is_echo or self._ears.now_s >= self._judge_s):
-            self._judge_held()
-        elif self.state is State.HELD and self._ears.now_s >= self._let_go_s:
-            self._take(Input.ASIDE)
+        elif self.state is State.HELD:
+            self._interrupting.listen(self._instructions)
         self._prepare()
         self._watch_playback()
         self._watch_silence()
@@ -260,27 +248,26 @@ class Session:
             case SpeechStarted():
                 self._started, self._prompted = event, False
                 self._ending.begin()
-                self._judge_s = self._let_go_s = inf
-                self._doubted = not self._ears.echoes and self._heard_s < SOON_S
+                heard_s = self.answering.playback.heard_s(self._now())
+                self._interrupting.begin(self.policy, heard_s, self._spoken is not None)
                 self.speech_id = new_id()
                 self._tell(event)
-                resumed = self.state is State.SPEAKING and not self.policy.holds
-                self._take(self._meaning() if resumed and self._meaning() is Input.RESUMED else Input.SPEECH)
+                goes_on = self.state is State.SPEAKING and not self.policy.holds
+                resumed = goes_on and self._interrupting.meaning is Input.RESUMED
+                self._take(Input.RESUMED if resumed else Input.SPEECH)
             case SpeechPaused():
                 self._tell(event)
                 if self.state is State.HELD:
-                    self._judge_s = self._ears.now_s + (DOUBT_S if self._doubted else 0.0)
-                elif self.state is State.HEARING:
-                    self._speculate()
+                    self._interrupting.pause()
+                self._speculate()
             case SpeechResumed():
-                self._judge_s = self._let_go_s = inf
                 self._ending.begin()
-                self._judging.stop()
+                self._interrupting.resume()
                 self.answering.drop()
                 self._tell(event)
             case SpeechSegment():
                 if self.state is State.HELD:
-                    self._take(self._meaning())
+                    self._take(self._interrupting.meaning)
                 self._tell(event)
                 aside = self._ending.verdict is Verdict.ASIDE and self.policy.patience is not None
                 if event.cut and self.policy.answers:
@@ -290,7 +277,7 @@ class Session:
     def _speculate(self) -> None:
         """Perhaps the speaker has finished: begin to answer, in secret."""
         clip = self._ears.clip
-        if clip is not None and self.policy.answers:
+        if self.state is State.HEARING and clip is not None and self.policy.answers:
             self._ending.pause(clip)
             question = Message("user", "", (clip,), self.speech_id)
             self.answering.speculate(self._read([*self.conversation.messages, question], self.usual), self.usual)
@@ -301,45 +288,18 @@ class Session:
             for event in self._ears.wait(self.policy.silence_s(verdict)):
                 self._hear_speech(event)
 
-    def _judge_held(self) -> None:
-        """Somebody has said something short into an answer: to whom?"""
-        clip, self._judge_s = self._ears.clip, inf
-        if not self.judges or clip is None or self._is_echo:
-            self._go_on_after(self._meaning())
-        else:
-            told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
-            self._judging.start(clip, told[0].text if told else "")
+    def _decided(self, meaning: Input) -> None:
+        """What was said into the answer."""
+        if self.state is State.HELD:
+            paused = self._ears.paused
+            self._take(meaning)
+            if paused:
+                self._speculate()
 
-    def _judged_aside(self, clip: Clip, verdict: Verdict | None) -> None:
-        if self.state is not State.HELD or self._ears.clip is not clip:
-            return
-        short = self._ears.voice_end_s - self._held_s < WORD_S
-        if verdict is Verdict.UNFINISHED and short and not self._is_echo:  # half a word, half a cough: more will tell
-            self._let_go_s = self._ears.voice_end_s + self.policy.half_s
-        else:
-            self._go_on_after(Input.ASIDE if verdict is Verdict.ASIDE else self._meaning())
-
-    def _go_on_after(self, meaning: Input) -> None:
-        self._take(meaning)
-        if self.state is State.HEARING:  # and pauses
-            self._speculate()
-
-    def _meaning(self) -> Input:
-        """Of speech into an answer: the question goes on, where the answer has hardly begun."""
-        if self._is_echo:
-            return Input.ASIDE
-        begun = self._heard_s < self.policy.moment_s
-        return Input.RESUMED if begun and self._spoken is not None else Input.MEANT
-
-    @property
-    def _is_echo(self) -> bool:
-        """What is being said is the answer itself, as it is known by now."""
-        return self._doubted and self._ears.echoes
-
-    @property
-    def _heard_s(self) -> float:
-        """Seconds of the newest answer that have sounded."""
-        return self.answering.playback.heard_s(self._now())
+    def _instructions(self) -> str:
+        """What the model is told first."""
+        told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
+        return told[0].text if told else ""
 
     def _watch_playback(self) -> None:
         if self.state in (State.SPEAKING, State.OVERLAP) and self.answering.playback.over(self._now()):
@@ -391,18 +351,18 @@ class Session:
                 case Action.BEGIN:
                     self._begin()
                 case Action.HOLD:
-                    self._held_s = self._ears.now_s
+                    self._interrupting.hold()
                     self.answering.hold()
                     self._yield(0.0)
                 case Action.PLAY:
-                    self._judging.stop()
+                    self._interrupting.stop()
                     self._ears.dismiss()
                     self.answering.go_on()
                     self._yield(1.0)
                 case Action.CANCEL:
                     self.answering.cancel()
                 case Action.INTERRUPT:
-                    self._judging.stop()
+                    self._interrupting.stop()
                     self.answering.interrupt()
 
     def _yield(self, gain: float) -> None:
