@@ -11,7 +11,8 @@ import numpy as np
 
 WINDOW_S, HOP_S = 0.5, 0.1
 SHORTEST_S, LONGEST_S = 0.01, 0.45  # from the loudspeaker's samples to their echo in the microphone's
-PEAK = 12.0  # of the correlation against its mean square: sound that has nothing to do with it stays below 8
+PEAK = 25.0  # of the correlation against its mean square: the same synthetic voice, saying something else, reaches 20
+STAYS = 12.0  # and other sounds 8
 SAME_S = 0.001  # two peaks at the same delay
 MEMORY = 0.9  # of the correlation from hop to hop
 NARROW = 1e-2  # of the mean power of a band: what is softer says nothing of the phase, behind a tone for example
@@ -52,7 +53,7 @@ class EchoPath:
         delay = first + int(np.argmax(correlation[first:end]))
         height = float(correlation[delay] / (np.sqrt(np.mean(correlation**2)) + 1e-12))
         (before, lower), self._peak = self._peak, (delay, height)
-        self._missed_s = 0.0 if height > PEAK else self._missed_s + HOP_S
+        self._missed_s = 0.0 if height > STAYS else self._missed_s + HOP_S
         if height >= lower > PEAK and abs(delay - before) <= SAME_S * self._rate:  # two onsets meet, and then no more
             self.there, self.delay = True, delay
         elif self._missed_s >= GONE_S:

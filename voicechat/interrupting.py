@@ -14,7 +14,7 @@ from voicechat.turntaking import Input, Policy
 from voicechat.verdict import Verdict
 
 SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
-DOUBT_S = 0.25  # more of waiting for that
+DOUBT_S = 0.4  # more of waiting for that
 WORD_S = 0.3  # of voice behind its confirmation: whoever has said more has said a word
 
 
