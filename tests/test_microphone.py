@@ -19,6 +19,7 @@ from tests.speech import say
 from tts.voice import load_voice
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture
