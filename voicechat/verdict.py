@@ -18,7 +18,7 @@ class Verdict(Enum):
     FINISHED = ""
 
 
-SURE = 0.8  # probability with which a model must take a sentence for finished, or for unfinished
+SURE = 0.6  # probability with which a model must take a sentence for finished, or for unfinished
 
 # For a model that was not taught the marks. Untried: Audio Flamingo 3 itself has not been run here.
 TOLD = (

@@ -178,7 +178,7 @@ def test_an_ear_that_is_not_installed_is_told_with_the_command_that_installs_it(
 
 async def test_a_model_that_is_not_sure_waits_and_what_it_says_has_no_mark(open_session):
     memory = Judge("Fifty-six.")
-    memory.finished = 0.6
+    memory.finished = 0.5
     session = open_session(memory)
     told = await hear(session, 0.5, QUESTION, 1.6)
     assert 0.95 < times(told, Spoken)[0] - 0.5 - len(QUESTION) / 16_000 < 1.3

@@ -41,10 +41,10 @@ def test_every_mark_is_explained_to_a_model_that_was_not_taught_them():
     "verdict, finished, then",
     [
         (Verdict.FINISHED, 1.0, Verdict.FINISHED),
-        (Verdict.FINISHED, 0.6, Verdict.OPEN),
+        (Verdict.FINISHED, 0.5, Verdict.OPEN),
         (Verdict.FINISHED, None, Verdict.FINISHED),
         (Verdict.UNFINISHED, 0.0, Verdict.UNFINISHED),
-        (Verdict.UNFINISHED, 0.4, Verdict.OPEN),
+        (Verdict.UNFINISHED, 0.5, Verdict.OPEN),
         (Verdict.OPEN, 0.4, Verdict.OPEN),
         (Verdict.ASIDE, 0.4, Verdict.ASIDE),
     ],
