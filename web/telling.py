@@ -170,9 +170,18 @@ class Telling:
                     doubted, self._doubted = self._doubted, None
                     self._speech_started(doubted)
                 self.end_cancelled()
+                if isinstance(event, Withdrawn):
+                    self._withdraw(event.turn)
             case Failed():
                 self._failed(event)
         self.note_state()
+
+    def _withdraw(self, turn: int) -> None:
+        """Nothing of that answer counts, whatever was sent of it."""
+        id = next((id for id, response in self._answers.items() if response.turn == turn), "")
+        if id in self._items:
+            self.cut(self._items.find(id, "truncate"), "")
+            self.send("conversation.item.truncated", item_id=id, content_index=0, audio_end_ms=0)
 
     def end_cancelled(self) -> None:
         """Drop what waits of the answer, and close its response, if it is open still."""

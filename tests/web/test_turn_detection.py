@@ -129,6 +129,20 @@ async def test_an_interruption_is_told_when_it_is_sure(talk):
         assert client.last("response.done")["response"]["status"] == "completed"
 
 
+async def test_of_an_answer_that_was_begun_too_early_no_word_is_kept(talk):
+    async with talk(Judge("Fifty-six, I believe it is.", "Done.")) as client:
+        await client.send("session.update", session=SEMANTIC)
+        await hear(client, 0.3, QUESTION, 0.32)
+        answer = client.last("response.output_item.added")["item"]["id"]
+        await client.send("voicechat.played", item_id=answer, audio_ms=100)
+        await hear(client, QUESTION, 0.4)
+        assert client.last("conversation.item.truncated")["item_id"] == answer
+        (known,) = await client.send("conversation.item.retrieve", item_id=answer)
+        assert known["item"]["content"][0]["transcript"] == ""
+        await client.settle()
+        assert client.last("response.done")["response"]["output"][0]["content"][0]["transcript"].strip() == "Done."
+
+
 async def test_a_client_without_extras_is_interrupted_at_once(talk):
     async with talk(Judge(LONG), extras=False) as client:
         client.outbox._ahead_s = 0.5
