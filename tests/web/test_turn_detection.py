@@ -1,7 +1,5 @@
 """Turn taking as clients of the Realtime protocol meet it: semantic_vad, holding, a long silence."""
 
-import asyncio
-
 import pytest
 
 from tests.speech import say
@@ -11,6 +9,14 @@ from voicechat.blocking import Urgency
 
 QUESTION, YEAH = 0.5 * say("what is seven times eight"), 0.5 * say("yeah")
 SEMANTIC = {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}
+
+
+PASSED = [0.0]  # seconds, by the clock of these tests
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    monkeypatch.setattr("web.realtime.monotonic", lambda: PASSED[0])
 
 
 @pytest.fixture
@@ -33,6 +39,7 @@ async def hear(client, *parts):
         pieces = [part[at : at + 512] for at in range(0, len(part), 512)] if hasattr(part, "shape") else []
         for piece in pieces or [0.032] * round(part / 0.032):
             await client.speak(piece)
+            PASSED[0] += 0.032
             session = client.realtime.session
             for _ in range(4):
                 await session.answering._thinking.run(lambda: None, Urgency.TRANSCRIBE)
@@ -149,7 +156,7 @@ async def test_a_client_without_extras_is_interrupted_at_once(talk):
         await client.write("count")
         await client.realtime.session.idle()
         await client.drain()
-        await asyncio.sleep(0.6)  # by the clock the answer has begun to play
+        PASSED[0] += 0.6  # by the clock the answer has begun to play
         await hear(client, 0.2, QUESTION[:6000])
         assert client.last("response.done")["response"]["status"] == "cancelled"
 
