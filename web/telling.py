@@ -179,7 +179,7 @@ class Telling:
     def _withdraw(self, turn: int) -> None:
         """Nothing of that answer counts, whatever was sent of it."""
         id = next((id for id, response in self._answers.items() if response.turn == turn), "")
-        if id in self._items:
+        if id in self._items and self.sent_ms(id):
             self.cut(self._items.find(id, "truncate"), "")
             self.send("conversation.item.truncated", item_id=id, content_index=0, audio_end_ms=0)
 

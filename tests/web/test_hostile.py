@@ -113,7 +113,7 @@ async def next_client_is_served(server):
     """Whatever a test has done: nobody else notices, and no seat is lost."""
     before = free(server)
     yield
-    await until(lambda: free(server) == before)
+    await until(lambda: free(server) >= before)  # one that another test had left late may be free by now too
     async with client(server) as wire:
         assert await wire.served() < PROMPT_S
 
