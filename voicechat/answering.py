@@ -209,8 +209,8 @@ class Answering:
     def _judged(self, turn: Turn, verdict: Verdict) -> None:
         if self._secret is not None and turn is self._secret[0]:
             self.judged(verdict)
-        elif turn.number == self.turn:
-            self._conversation.mark(self.playback.id, verdict.value)
+        elif turn.number == self.turn and turn.verdict is not None:  # its own mark, however sure the model was
+            self._conversation.mark(self.playback.id, turn.verdict.value)
 
     async def _answer(self, turn: Turn, work: asyncio.Task[None], playback: Playback, question: list[str]) -> None:
         try:

@@ -185,6 +185,16 @@ async def test_a_model_that_is_not_sure_waits_and_what_it_says_has_no_mark(open_
     assert session.conversation.messages[-1].mark == "" and session.conversation.messages[-1].text == "Fifty-six. "
 
 
+async def test_the_mark_of_an_answer_is_its_own_however_sure_the_model_was(open_session):
+    """A typed turn is not begun in secret; a mark that the model never wrote would change what it remembers."""
+    memory = Judge("Fifty-six.")
+    memory.finished = 0.5
+    session = open_session(memory)
+    await session.ask("seven times eight")
+    await session.idle()
+    assert session.conversation.messages[-1].mark == "" and session.conversation.messages[-1].text == "Fifty-six. "
+
+
 async def test_what_asks_for_nothing_is_not_answered(open_session):
     session = open_session(Judge("#Mm."))
     told = await hear(session, 0.5, QUESTION, 1.0)
