@@ -145,13 +145,18 @@ def test_a_visitor_is_answered_and_then_forgotten(server, page):
     assert len(set(sessions(events))) == 2  # the next visitor's is a fresh one
 
 
-def test_it_comes_back_by_itself_after_the_server(serve, page):
+@pytest.mark.parametrize("looked", [True, False], ids=["long after", "before it knew what it was made of"])
+def test_it_comes_back_by_itself_after_the_server(serve, page, looked):
     first = serve("--model", "echo", "--voice", "tone", "--kiosk", "attract=touch&title=Before")
+    if not looked:
+        page.route("**/playback-worklet.js", lambda route: route.abort() if route.request.method == "HEAD" else route.continue_())
     page.goto(f"{first.url}/kiosk")
     wait_for(page, "attract", "listening")
+    page.wait_for_load_state("networkidle")
     loaded = loads(page)
     first.process.kill()
     wait_for_line(page, BACK)
+    page.unroute_all(behavior="wait")
     serve("--model", "echo", "--voice", "tone", "--port", str(first.port), "--kiosk", "attract=touch&title=After")
     wait_for(page, "attract", "listening")
     page.wait_for_function("document.getElementById('title').textContent === 'After'")  # what is new is taken over

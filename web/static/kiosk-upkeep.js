@@ -47,7 +47,7 @@ const first = version();
 /** Loads the page again if the server has another one, or if it is old; at most every ten minutes. */
 export async function renew() {
   const [before, now] = [await first, await version()];
-  const changed = before !== null && before !== now;
+  const changed = before !== now; // also if the server went before it had said what this page was made of
   const renewed = Number(sessionStorage.getItem("kiosk.renewed") ?? 0);
   if (now === null || !(changed || performance.now() > AGE_MS) || Date.now() - renewed < RENEWALS_MS) return;
   sessionStorage.setItem("kiosk.renewed", Date.now());
