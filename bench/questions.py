@@ -25,14 +25,14 @@ class Question:
     samples: np.ndarray  # float32 at 16 kHz, no silence around it
 
 
-def questions(seed: int = 0) -> Iterator[Question]:
+def questions(seed: int = 0, skills: dict[str, float] = SKILLS) -> Iterator[Question]:
     """Without end, the same for the same seed. Raises SystemExit where the makers of speech are not installed."""
     for program in ("flite", "espeak-ng"):
         if shutil.which(program) is None:
             raise SystemExit(f"the questions are said by {program}: apt-get install {program}")
     rng = random.Random(seed)
     while True:
-        line, voice = a_line(rng, SKILLS), test_voice(rng)
+        line, voice = a_line(rng, skills), test_voice(rng)
         samples = voice.say(line.said)
         if len(samples) > 0.2 * RATE:
             yield Question(line.words, line.answer, f"{voice.maker} {voice.name}", samples)

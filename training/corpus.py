@@ -1,6 +1,7 @@
 """The corpus on disk: utterances as raw log-mel, in shards, made on all cores.
 
-    python -m training.corpus RUN --shards 48        (a shard holds 1,000 utterances)
+    python -m training.corpus RUN --shards 48              (a shard holds 1,000 utterances)
+    python -m training.corpus RUN --first 48 --shards 24   others, for a model that has learned from those
 
 Shards are numbered and seeded by their number: what exists is kept, so the command resumes.
 """
@@ -93,13 +94,13 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def make(folder: Path, shards: int, workers: int) -> None:
+def make(folder: Path, shards: int, workers: int, first: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
         jobs = []
         if not (folder / "sounds.pt").exists():
             jobs.append(pool.submit(make_sounds, folder / "sounds.pt"))
-        for number in range(shards):
+        for number in range(first, first + shards):
             path = folder / f"speech-{number:04}.pt"
             if not path.exists():
                 jobs.append(pool.submit(make_shard, path, number))
@@ -111,6 +112,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--shards", type=int, default=48)
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    make(arguments.run / "corpus", arguments.shards, arguments.workers)
+    make(arguments.run / "corpus", arguments.shards, arguments.workers, arguments.first)
