@@ -148,7 +148,7 @@ SCENARIOS = (
     interrupted("in the gap before the first sound", When("turn", 0.0, 0.1), transit_s=0.25),
     Scenario("'stop'", "interrupted", (ASKED, Cue(c.says("stop", "stop it", "please stop", "be quiet"),
              sounding(*MIDDLE_S))), "obeys"),
-    Scenario("over an echo at -12 dB", "interrupted", (ASKED, Cue(MORE, sounding(*MIDDLE_S))), "obeys answers right",
+    Scenario("as loud as the echo, at -12 dB", "interrupted over an echo", (ASKED, Cue(MORE, sounding(*MIDDLE_S))), "obeys answers right",
              echo_db=-12.0),
     echoed(-6.0),
     echoed(-12.0),

@@ -91,6 +91,7 @@ TARGETS = (
     Target("takeover between digits or letters", share("early", "digits"), 5, False),
     Target("takeover where there is nothing to answer", share("early", "nothing to answer"), 5, False),
     Target("interruptions obeyed", share("obeys", "interrupted"), 98, True),
+    Target("interruption -> turned down, p50", percentile("lowered_ms", 50, "interrupted"), 100, False, "ms"),
     Target("interruption -> silence, p50", percentile("stop_ms", 50, "interrupted"), 250, False, "ms"),
     Target("interruption -> silence, p95", percentile("stop_ms", 95, "interrupted"), 400, False, "ms"),
     Target("answer goes on: coughs, noises, signs of listening", share("goes_on", "disturbed"), 95, True),

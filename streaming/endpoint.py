@@ -52,7 +52,7 @@ class EndpointTimes:
     threshold: float = 0.5  # the voice begins at this probability
     release: float = 0.35  # and lasts until it falls below this one
     min_speech_s: float = 0.1  # shorter than this is a click
-    pause_s: float = 0.128
+    pause_s: float = 0.064
     silence_s: float = 0.5
     pre_roll_s: float = 0.3
     post_roll_s: float = 0.1

@@ -29,6 +29,8 @@ SKILLS = {
     "unfinished": 0.21, "listening": 0.05, "letters": 0.04,
 }  # fmt: skip
 PAUSED = 0.3  # of the lines that can be: said with a pause to think
+TWICE = 0.1  # of the questions: asked behind something else, which is to be let go
+BEFORE = {"sums": 0.45, "visitors": 0.25, "unfinished": 0.2, "listening": 0.1}  # what that is
 SOUNDS = 400  # sounds without speech, for noise behind speech and for the "nothing" skill
 
 
@@ -52,13 +54,24 @@ def said(line: Line, voice: Voice, rng: random.Random, paused: float = PAUSED) -
     return np.concatenate([voice.say(parts[0]), gap, voice.say(parts[1])])
 
 
+def behind_another(line: Line, voice: Voice, rng: random.Random) -> tuple[Line, np.ndarray]:
+    """Who asks again before there is an answer means the last question."""
+    first = a_line(rng, BEFORE)
+    gap = np.zeros(round(rng.uniform(0.1, 1.2) * RATE), np.float32)
+    samples = np.concatenate([voice.say(first.said), gap, voice.say(line.said)])
+    return Line(line.skill, f"{first.said}, {line.said}", line.answer), samples
+
+
 def make_shard(path: Path, number: int) -> Path:
     rng = random.Random(number)
     rooms = np.random.default_rng(number)
     lines, mels = [], []
     while len(lines) < SIZE:
-        line = a_line(rng, SKILLS)
-        samples = said(line, training_voice(rng), rng)
+        line, voice = a_line(rng, SKILLS), training_voice(rng)
+        if line.skill in ("sums", "visitors") and rng.random() < TWICE:
+            line, samples = behind_another(line, voice, rng)
+        else:
+            samples = said(line, voice, rng)
         if len(samples) < 2_000:
             continue  # a voice that choked on its settings
         if rng.random() < 0.4:

@@ -332,6 +332,11 @@ SHOWS_LISTENING = (
     "interesting", "good", "nice", "very good", "cool", "exactly", "of course",
 )  # fmt: skip
 
+CUTTING_IN = (  # who says so will say more
+    "no", "no", "no no", "no no no", "wait", "wait", "wait wait", "wait a moment", "no wait", "hold on", "hang on",
+    "one moment", "just a moment", "excuse me", "but", "but wait", "sorry", "one second", "listen",
+)  # fmt: skip
+
 
 def finished(words: list[str], line: Line) -> bool:
     """Whether the speaker of the line could mean to stop after these words of it."""
@@ -355,6 +360,8 @@ def unfinished(rng: random.Random) -> Line:
     """A line that stops where it cannot stop."""
     if rng.random() < 0.06:
         return Line("unfinished", rng.choice(FILLERS) + ",", UNFINISHED)
+    if rng.random() < 0.15:
+        return Line("unfinished", rng.choice(CUTTING_IN), UNFINISHED)
     while True:
         line = a_line(rng, {"sums": 0.48, "visitors": 0.22, "digits": 0.08, "letters": 0.04, "other": 0.18})
         words = line.words.split()

@@ -91,7 +91,7 @@ class Data:
         if not self.deck:
             self.refresh()
             pool = self.utterances + [
-                Utterance(SILENT, s[a : a + self.rng.randint(30, 400)])
+                Utterance(SILENT, s[a : a + 30 + int(370 * self.rng.random() ** 2)])  # the short ones are the hard ones
                 for s in self.rng.choices(self.sounds, k=len(self.utterances) // 10)
                 for a in [self.rng.randint(0, 150)]
             ]
@@ -260,7 +260,7 @@ def train(
     """`hearing`: utterances before the language model joins. `steady`: leave the decay to a later call.
     `begin`: a model directory whose weights a new run begins with, `frozen` those of its encoder."""
     processor = _processor(run / "mini", begin)
-    data = Data(run, processor.tokenizer, 0.25 if frozen else 0.4)  # who hears well already has to learn answers
+    data = Data(run, processor.tokenizer)
     torch.manual_seed(0)
     learner = Learner(build_model(processor.tokenizer), 80, frozen).to(device)
     narrow = has_bfloat16(device)

@@ -15,6 +15,7 @@ from voicechat.verdict import Verdict
 
 SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
 DOUBT_S = 0.4  # more of waiting for that
+BREATH_S = 0.128  # of silence before half a word is taken for a whole one
 WORD_S = 0.3  # of voice behind its confirmation: whoever has said more has said a word
 
 
@@ -47,7 +48,7 @@ class Interrupting:
 
     def pause(self) -> None:
         """The speaker is silent for a moment."""
-        self._judge_s = self._ears.now_s + (DOUBT_S if self._doubted else 0.0)
+        self._judge_s = self._ears.voice_end_s + BREATH_S + (DOUBT_S if self._doubted else 0.0)
 
     def resume(self) -> None:
         """And speaks on."""

@@ -57,7 +57,7 @@ class Action(Enum):
 class Patience:
     """How much silence ends a turn, in seconds, by what the model makes of what was said so far."""
 
-    finished_s: float = 0.16
+    finished_s: float = 0.128
     unjudged_s: float = 0.8  # it has made nothing of it yet
     open_s: float = 1.0
     unfinished_s: float = 2.0

@@ -67,7 +67,8 @@ def test_the_last_eight_seconds_count(judge: SmartTurn) -> None:
     speech = in_silence(say(), lead_s=0.5, tail_s=0.2).samples
     long = np.concatenate((noise(10), speech))
     assert judge.probability(long) == judge.probability(long[-WINDOW:])
-    assert judge.probability(long) != judge.probability(speech)
+    before = [noise(10, level) for level in (1e-4, 0.01, 0.1, 1.0)]  # its numbers are coarse: two may give the same
+    assert len({judge.probability(np.concatenate((sound, speech))) for sound in before}) > 1
 
 
 def test_any_thread_may_ask(judge: SmartTurn) -> None:

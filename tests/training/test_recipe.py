@@ -9,22 +9,29 @@ import torch
 
 from streaming.encoder import PADDING
 from training.augment import batch_of, mixed
-from training.corpus import SKILLS, Utterance, mel_of
+from training.corpus import SKILLS, Utterance, behind_another, mel_of
 from training.curriculum import (
+    COMPLETE,
+    CUTTING_IN,
     DIGITS,
+    FILLERS,
     NO_QUESTION,
     OTHER_TEST,
+    SHOWS_LISTENING,
     Line,
     a_line,
+    a_sum,
     digits_answer,
     in_words,
     result_of,
     sum_answer,
+    unfinished,
 )
 from training.evaluate import edits, is_judged, is_right
 from training.sounds import a_sound, in_a_room
 from training.typed import as_typed
 from training.voices import TEST_ESPEAK, TEST_FLITE, VARIANTS, resample, training_voice
+from voicechat.verdict import Verdict, judge
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,32 @@ def test_typed_lines_keep_their_meaning():
             == line.answer
         )
     assert numerals > 80
+
+
+def test_who_cuts_in_goes_on():
+    rng = random.Random(0)
+    for words in set(CUTTING_IN):
+        assert words not in {*COMPLETE, *SHOWS_LISTENING, *FILLERS}
+    said = [unfinished(rng) for _ in range(200)]
+    assert any(line.said in CUTTING_IN for line in said)
+    assert all(judge(line.answer) is Verdict.UNFINISHED for line in said)
+
+
+def test_of_two_questions_the_last_is_meant():
+    class Speaker:
+        said: list[str] = []
+
+        def say(self, text):
+            self.said.append(text)
+            return np.ones(100, np.float32)
+
+    speaker, asked = Speaker(), a_sum(random.Random(1))
+    line, samples = behind_another(asked, speaker, random.Random(0))
+    first, second = speaker.said
+    assert second == asked.said and line.answer == asked.answer and line.skill == asked.skill
+    assert line.words == " ".join(f"{first} {second}".replace(",", " ").split())
+    gap = len(samples) - 200
+    assert 0.1 * 16_000 <= gap <= 1.2 * 16_000 and not samples[100:-100].any()
 
 
 def test_the_test_voices_are_never_trained_on():

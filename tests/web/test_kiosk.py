@@ -149,7 +149,10 @@ def test_a_visitor_is_answered_and_then_forgotten(server, page):
 def test_it_comes_back_by_itself_after_the_server(serve, page, looked):
     first = serve("--model", "echo", "--voice", "tone", "--kiosk", "attract=touch&title=Before")
     if not looked:
-        page.route("**/playback-worklet.js", lambda route: route.abort() if route.request.method == "HEAD" else route.continue_())
+        page.route(
+            "**/playback-worklet.js",
+            lambda route: route.abort() if route.request.method == "HEAD" else route.continue_(),
+        )
     page.goto(f"{first.url}/kiosk")
     wait_for(page, "attract", "listening")
     page.wait_for_load_state("networkidle")
