@@ -72,6 +72,10 @@ def _settings(models: list[str], config: Config) -> None:
         config.instructions, label="Instructions", lines=2, max_lines=6, placeholder="How it should answer",
         info="Count from the next answer.",
     )  # fmt: skip
+    noise = gr.Checkbox(
+        False, label="Take background noise away", elem_id="vc-noise",
+        info="By the browser, in a loud place. It then hears no music and no sounds.",
+    )  # fmt: skip
     # No function: these run in the browser, and the server hears of them over the wire.
     for component, event, name in (
         (voice, "change", "voice"),
@@ -81,6 +85,7 @@ def _settings(models: list[str], config: Config) -> None:
         getattr(component, event)(None, component, None, js=f"({name}) => {{ voicechat.update({{ {name} }}); }}")
     turns = "(eagerness) => { voicechat.update({ turnDetection: voicechat.semantic(eagerness) }); }"
     eagerness.change(None, eagerness, None, js=turns)
+    noise.change(None, noise, None, js="(noise) => { voicechat.suppress(noise); }")
 
 
 def _fragment(name: str) -> str:

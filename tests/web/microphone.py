@@ -16,6 +16,7 @@ from tests.speech import silence
 OPENED = """
 const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
 if (open) navigator.mediaDevices.getUserMedia = async (wanted) => {
+  (window.opened ??= []).push(wanted.audio);
   const room = await open(wanted);
   const context = new AudioContext();
   const ear = context.createMediaStreamDestination();

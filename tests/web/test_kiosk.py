@@ -125,6 +125,7 @@ def test_a_visitor_is_answered_and_then_forgotten(server, page):
     page.goto(f"{server.url}/kiosk?silence=2&title=Museum&examples=Who+are+you?")
     wait_for(page, "attract", "listening")
     assert page.inner_text("#example") == "“Who are you?”"
+    assert page.evaluate("opened.every((audio) => audio.noiseSuppression)")  # halls are loud
     ask(page)
     wait_to_pass(page, "talk hearing", "talk thinking", "talk speaking")  # by the voice alone
     shown = page.wait_for_function(  # in one look: it forgets soon

@@ -290,6 +290,20 @@ def test_settings_reach_the_server(server, visit):
     assert "nobody" in page.inner_text("#problem")
 
 
+def test_music_and_sounds_come_through_unless_noise_is_to_be_taken_away(server, visit):
+    page = visit(server.url)
+    page.click("#start")
+    wait_for_state(page, "listening")
+    assert page.evaluate("opened.map((audio) => [audio.echoCancellation, audio.noiseSuppression])") == [[True, False]]
+    page.click("#vc-settings > button")
+    page.get_by_label("Take background noise away").check()
+    page.wait_for_function("opened.length === 2 && opened[1].noiseSuppression && voicechat.conversation.microphone")
+    ask(page)
+    wait_to_pass(page, "hearing", "speaking")
+    page.get_by_label("Take background noise away").uncheck()
+    page.wait_for_function("opened.length === 3 && !opened[2].noiseSuppression")
+
+
 def test_every_control_has_a_name(server, visit):
     page = visit(server.url)
     page.click("#vc-settings > button")

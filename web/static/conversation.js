@@ -46,7 +46,7 @@ export class Conversation extends EventTarget {
   #problem = null;
   #lastState = "";
 
-  constructor({ url, token, model, voice, instructions, turnDetection = semantic(), name = "voicechat" } = {}) {
+  constructor({ url, token, model, voice, instructions, turnDetection = semantic(), suppresses = false, name = "voicechat" } = {}) {
     super();
     Object.assign(this, { token, model, voice, instructions, turnDetection, name });
     this.base = url ?? ownAddress();
@@ -59,6 +59,7 @@ export class Conversation extends EventTarget {
     this.#speech = new Speech({
       ...shared,
       wire: this.#wire,
+      suppresses,
       onchange: () => this.#refresh(true),
       onproblem: (problem) => problem.kind !== this.#problem && this.#fail(problem),
     });
@@ -110,6 +111,11 @@ export class Conversation extends EventTarget {
   setMuted(muted) {
     this.#speech.mute(muted);
     this.#refresh(true);
+  }
+
+  /** Whether the browser takes background noise away, and with it music and sounds. */
+  suppress(noise) {
+    return this.#speech.microphone.suppress(noise);
   }
 
   /** The microphone is only sent between pressTalk() and releaseTalk(). */

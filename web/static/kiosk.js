@@ -62,7 +62,7 @@ class Kiosk {
     const turnDetection = threshold === undefined ? undefined : { type: "server_vad", threshold };
     this.#options = options;
     this.#screen = screen;
-    this.#conversation = new Conversation({ token, model, voice, instructions, turnDetection, name: "kiosk" });
+    this.#conversation = new Conversation({ token, model, voice, instructions, turnDetection, suppresses: true, name: "kiosk" });
     const listen = (kind, act) => this.#conversation.addEventListener(kind, ({ detail }) => act(detail));
     listen("state", ({ state }) => this.#changed(state));
     listen("caption", (caption) => this.#caption(caption));

@@ -25,7 +25,9 @@ export async function build() {
   document.documentElement.dataset.state = "off";
   const conversation = new Conversation({ token: localStorage.getItem(TOKEN) ?? undefined, name: "page" });
   const transcript = new Transcript({ scroll: $("scroll"), list: $("log"), live: $("said"), empty: $("empty") });
-  expose(conversation, { update: (settings) => conversation.update(settings), semantic });
+  const update = (settings) => conversation.update(settings);
+  const suppress = (noise) => conversation.suppress(noise);
+  expose(conversation, { update, suppress, semantic });
   new Orb($("orb"), conversation);
 
   showState(conversation);

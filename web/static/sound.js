@@ -47,8 +47,11 @@ export class Microphone {
   #muted = false;
   #opening = null;
   #settling = 0;
+  #suppresses;
 
-  constructor({ onblock, onchange = () => {}, onproblem = () => {} }) {
+  /** `suppresses`: the browser takes background noise away, and with it music and sounds. */
+  constructor({ suppresses = false, onblock, onchange = () => {}, onproblem = () => {} }) {
+    this.#suppresses = suppresses;
     Object.assign(this, { onblock, onchange, onproblem });
     this.devicesChanged = () => {
       clearTimeout(this.#settling); // a headset announces itself several times
@@ -65,7 +68,7 @@ export class Microphone {
   async #start() {
     if (this.open) return;
     if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) throw new Problem("insecure-origin");
-    const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+    const audio = { echoCancellation: true, noiseSuppression: this.#suppresses, autoGainControl: true, channelCount: 1 };
     try {
       this.#stream = await navigator.mediaDevices.getUserMedia({ audio });
     } catch (error) {
@@ -104,6 +107,13 @@ export class Microphone {
     source.connect(this.#meter.analyser);
     if (context.state !== "running") await Promise.race([context.resume(), new Promise((r) => setTimeout(r, 500))]);
     return context;
+  }
+
+  /** From now on. Some browsers change it only when the microphone is opened. */
+  suppress(noise) {
+    if (noise === this.#suppresses) return;
+    this.#suppresses = noise;
+    return this.#restart();
   }
 
   /** The track ended, or a Bluetooth headset came or went: start again on what is the default now. */

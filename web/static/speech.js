@@ -20,9 +20,9 @@ export class Speech {
   #voiceEndMs = null; // on the server's audio clock, where it tells
   #unwritten = new Set(); // spoken items whose words have not come yet
 
-  constructor({ history, recording, wire, oncaption, onchange, onproblem }) {
+  constructor({ history, recording, wire, suppresses, oncaption, onchange, onproblem }) {
     Object.assign(this, { history, recording, wire, oncaption, onproblem });
-    this.#microphone = new Microphone({ onblock: (block) => this.#send(block), onchange, onproblem });
+    this.#microphone = new Microphone({ suppresses, onblock: (block) => this.#send(block), onchange, onproblem });
   }
 
   get microphone() {
