@@ -31,15 +31,21 @@ class Interrupting:
         self._judging = Judging(memory, thinking, self._judged)
         self._policy = Policy()
         self._meant = Input.MEANT  # what it is if it is anything
+        self._listed = False  # the question was a list, of which one more is no half sentence
         self._doubted = False  # it may be the echo of the answer: that is not known when it begins
         self._held_s = 0.0  # since when the answer stands still
         self._judge_s = inf  # when what was said is judged
         self._let_go_s = inf  # when the answer goes on, if no more is said
 
-    def begin(self, policy: Policy, heard_s: float, spoken: bool) -> None:
-        """Speech, when so many seconds of the newest answer have been heard; `spoken`: it answers what was said."""
+    def begin(self, policy: Policy, heard_s: float, answers: Verdict | None) -> None:
+        """Speech, when so many seconds of the newest answer have been heard.
+
+        `answers`: the verdict on the spoken question that it answers; None where that was typed.
+        """
         self._policy, self._judge_s, self._let_go_s = policy, inf, inf
-        self._meant = Input.RESUMED if spoken and heard_s < policy.moment_s else Input.MEANT
+        self._listed = answers is Verdict.OPEN
+        moment_s = policy.open_moment_s if self._listed else policy.moment_s
+        self._meant = Input.RESUMED if answers is not None and heard_s < moment_s else Input.MEANT
         self._doubted = not self._ears.echoes and heard_s < SOON_S
 
     def hold(self) -> None:
@@ -90,7 +96,9 @@ class Interrupting:
         if self._ears.clip is not clip:
             return
         short = self._ears.voice_end_s - self._held_s < WORD_S
-        if verdict is Verdict.UNFINISHED and short and not self._is_echo:  # half a word, half a cough: more will tell
+        next_one = self._listed and self._meant is Input.RESUMED
+        half = verdict is Verdict.UNFINISHED and short and not next_one  # a word, or a cough: more will tell
+        if half and not self._is_echo:
             self._let_go_s = self._ears.voice_end_s + self._policy.half_s
         else:
             self._decided(Input.ASIDE if verdict is Verdict.ASIDE else self.meaning)

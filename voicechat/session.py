@@ -247,9 +247,10 @@ class Session:
         match event:
             case SpeechStarted():
                 self._started, self._prompted = event, False
-                self._ending.begin()
                 heard_s = self.answering.playback.heard_s(self._now())
-                self._interrupting.begin(self.policy, heard_s, self._spoken is not None)
+                answers = None if self._spoken is None else self._ending.verdict or Verdict.FINISHED
+                self._interrupting.begin(self.policy, heard_s, answers)
+                self._ending.begin()
                 self.speech_id = new_id()
                 self._tell(event)
                 goes_on = self.state is State.SPEAKING and not self.policy.holds

@@ -93,6 +93,7 @@ class Policy:
     meant_s: float = 0.8  # who speaks for so long while an answer is held means to interrupt
     half_s: float = 0.7  # who begins a word into an answer, and then says nothing for so long, lets it go on
     moment_s: float = 0.5  # who speaks before so much of an answer has sounded goes on with the question
+    open_moment_s: float = 1.0  # the same where the question might have gone on: digits, letters
     idle_s: float | None = None  # a silence after which a word is said, once
 
     @classmethod

@@ -278,6 +278,23 @@ async def test_who_goes_on_when_the_answer_has_hardly_begun_had_not_finished(ope
     assert [m.text.strip() for m in session.conversation.messages if m.text] == ["Fifty-seven."]
 
 
+@pytest.mark.parametrize("aside", ["Yes.", "...Go on."])  # one more digit is no half sentence
+async def test_what_has_no_end_of_its_own_may_go_on_for_longer(open_session, aside):
+    memory = Judge("~" + LONG, "~You said one two three.", asides=aside)
+    session = open_session(memory)
+    told = await hear(session, 0.5, QUESTION, 1.1 + 0.6, 0.5 * say("three"), 1.8)
+    assert len(those(told, Withdrawn)) == 1 and not those(told, Interrupted)
+    (clip,) = memory.asked[-1][-1].clips
+    assert clip.length > len(QUESTION) + 1.7 * 16_000
+    assert [m.text.strip() for m in session.conversation.messages if m.text] == ["You said one two three."]
+
+
+async def test_who_speaks_then_into_what_was_complete_interrupts(open_session):
+    session = open_session(Judge(LONG, "Fifty-seven."))
+    told = await hear(session, 0.5, QUESTION, 0.9, MORE, 0.8)
+    assert not those(told, Withdrawn) and len(those(told, Interrupted)) == 1
+
+
 async def test_a_client_that_cannot_hold_is_interrupted_at_once(open_session):
     session = open_session(Judge(LONG), Policy())
     await session.ask("count")
