@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,25 +12,24 @@ from streaming.audio import RATE, AudioChunk, AudioError
 from streaming.endpoint import SpeechEvent, SpeechPaused, SpeechResumed, SpeechSegment, SpeechStarted
 from tts.voice import Voice
 from voicechat.answering import Answering
+from voicechat.asking import Asking
 from voicechat.blocking import Worker
 from voicechat.config import Config
-from voicechat.conversation import Clip, Conversation, Message, as_read, new_id
+from voicechat.conversation import Clip, Conversation, Message, new_id
 from voicechat.ears import Ears
 from voicechat.ending import ByEar, Ending
-from voicechat.events import Asked, Event, Failed, Idle, Yielded
+from voicechat.events import Event, Failed, Idle, Yielded
 from voicechat.interrupting import Interrupting
 from voicechat.model import Memory
-from voicechat.preparing import Preparing
 from voicechat.timing import Stopwatch
 from voicechat.transcripts import Transcripts
 from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
-from voicechat.verdict import Verdict, instructed
+from voicechat.verdict import Verdict
 
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
-GREETING = Message("user", "Hello.")
 
 
 class Session:
@@ -57,7 +55,6 @@ class Session:
         self.conversation = Conversation.with_instructions(config.instructions)
         self.policy = policy or Policy(times=config.times)
         self.state = State.LISTENING
-        self.speech_id = new_id()  # of the message that is being spoken, or will be next
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
         self._memory = memory
@@ -71,14 +68,10 @@ class Session:
         self.answering.over = lambda: self._take(Input.ANSWER_OVER)
         self._ending = Ending(self._wait, ear)
         self.answering.judged = self._ending.judged
-        self.usual = Wanted()  # how answers are, where nothing else was asked for
-        self._asked: Wanted | None = None  # how the next one is to be
+        self.asking = Asking(self.conversation, self._ears, self.answering, memory, thinking, self._tell)
+        self.asking.judged = self.policy.patience is not None
         self._speech: SpeechEvent | None = None
-        self._started: SpeechStarted | None = None
-        self._typed: Message | None = None  # to be asked next
-        self._spoken: Message | None = None  # the question, where it came by microphone and was answered by itself
-        self._spoken_end = 0  # the sample at which its clip ends
-        self._preparing = Preparing(memory, thinking)
+        self._started_s = 0.0  # where the newest speech began
         self._interrupting = Interrupting(memory, thinking, self._ears, self._decided)
         self._gain = 1.0  # at which the client plays the answer
         self._quiet_s = 0.0  # since when nobody has spoken
@@ -101,7 +94,8 @@ class Session:
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
         """A typed turn, or clips to talk about, or both."""
-        self._speech, self._typed, self._prompted = None, Message("user", text, tuple(clips)), False
+        self._speech, self._prompted = None, False
+        self.asking.type(text, clips)
         self._watch_playback()
         self._take(Input.TYPED)
 
@@ -123,6 +117,7 @@ class Session:
             await self.forget()
             self._ears.listen(policy.times if policy.detects else None)
         self.policy = policy
+        self.asking.judged = policy.patience is not None
 
     @property
     def turn(self) -> int:
@@ -161,11 +156,8 @@ class Session:
         """Whoever speaks has finished. By hand it joins the conversation, and nothing is answered yet."""
         if self.policy.detects:
             await self.end_of_sound()
-        elif (clip := self._ears.take()) is not None and clip.length:
-            self._spoken = None
-            self._add(Message("user", "", (clip,), self.speech_id))
-            self.answering.write_down([self.speech_id])
-            self.speech_id = new_id()
+        else:
+            self.asking.hand_over()
 
     async def forget(self) -> None:
         """Throw away what is being said."""
@@ -176,7 +168,8 @@ class Session:
 
     async def respond(self, wanted: Wanted | None = None) -> None:
         """Answer what the conversation holds."""
-        self._speech, self._spoken, self._asked = None, None, wanted
+        self._speech = None
+        self.asking.respond(wanted)
         self._watch_playback()
         self._take(Input.ASKED)
 
@@ -220,7 +213,7 @@ class Session:
     async def close(self) -> None:
         """Stop answering, at once."""
         self.answering.stop()
-        for part in (self._ending, self._interrupting, self.transcripts, self.answering, self._preparing):
+        for part in (self._ending, self._interrupting, self.transcripts, self.answering, self.asking):
             await part.close()
 
     async def _listen(self, microphone: AsyncIterable[AudioChunk]) -> None:
@@ -237,8 +230,8 @@ class Session:
         if self.state is State.SPEAKING and self.policy.holds and self.policy.interrupts:
             self._yield(LOW if self._ears.voiced else 1.0)
         elif self.state is State.HELD:
-            self._interrupting.listen(self._instructions)
-        self._prepare()
+            self._interrupting.listen(self.asking.instructions)
+        self.asking.prepare()
         self._watch_playback()
         self._watch_silence()
 
@@ -246,12 +239,12 @@ class Session:
         self._speech = event
         match event:
             case SpeechStarted():
-                self._started, self._prompted = event, False
+                self._started_s, self._prompted = event.at_s, False
                 heard_s = self.answering.playback.heard_s(self._now())
-                answers = None if self._spoken is None else self._ending.verdict or Verdict.FINISHED
+                answers = self._ending.verdict or Verdict.FINISHED if self.asking.spoken else None
                 self._interrupting.begin(self.policy, heard_s, answers)
                 self._ending.begin()
-                self.speech_id = new_id()
+                self.asking.speech_id = new_id()
                 self._tell(event)
                 goes_on = self.state is State.SPEAKING and not self.policy.holds
                 resumed = goes_on and self._interrupting.meaning is Input.RESUMED
@@ -272,7 +265,7 @@ class Session:
                 self._tell(event)
                 aside = self._ending.verdict is Verdict.ASIDE and self.policy.patience is not None
                 if event.cut and self.policy.answers:
-                    self._asked = replace(self.usual, words=TOO_LONG)
+                    self.asking.say(TOO_LONG)
                 self._take(Input.ASIDE if aside and not event.cut else Input.SPEECH_OVER)
 
     def _speculate(self) -> None:
@@ -280,8 +273,7 @@ class Session:
         clip = self._ears.clip
         if self.state is State.HEARING and clip is not None and self.policy.answers:
             self._ending.pause(clip)
-            question = Message("user", "", (clip,), self.speech_id)
-            self.answering.speculate(self._read([*self.conversation.messages, question], self.usual), self.usual)
+            self.answering.speculate(self.asking.so_far(clip), self.asking.usual)
 
     def _wait(self, verdict: Verdict) -> None:
         """What is made of what has been said up to this pause decides how long to wait."""
@@ -297,11 +289,6 @@ class Session:
             if paused:
                 self._speculate()
 
-    def _instructions(self) -> str:
-        """What the model is told first."""
-        told = self._read([m for m in self.conversation.messages if m.role == "system"], self.usual)
-        return told[0].text if told else ""
-
     def _watch_playback(self) -> None:
         if self.state in (State.SPEAKING, State.OVERLAP) and self.answering.playback.over(self._now()):
             self._take(Input.ANSWER_OVER)
@@ -313,24 +300,10 @@ class Session:
             return
         silent_s = self._ears.now_s - self._quiet_s
         if self.policy.idle_s is not None and silent_s >= self.policy.idle_s and not self._prompted:
-            self._prompted, self._asked = True, replace(self.usual, words=STILL_HERE)
+            self._prompted = True
+            self.asking.say(STILL_HERE)
             self._tell(Idle(self._ears.now_s))
             self._take(Input.ASKED)
-
-    def _prepare(self) -> None:
-        clip = self._ears.clip
-        if clip is not None and not self.answering.at_work:
-            said = Message("user", "", (clip,))
-            self._preparing.show(clip, lambda: self._read([*self.conversation.messages, said], self.usual))
-
-    def _read(self, messages: Sequence[Message], wanted: Wanted) -> tuple[Message, ...]:
-        """What the model reads of these messages."""
-        told = Conversation(list(messages))
-        if wanted.instructions is not None:
-            told.instruct(wanted.instructions)
-        if self._memory.marks == "told" and self.policy.patience is not None:
-            told.instruct(instructed(told.instructions))
-        return as_read(told.messages)
 
     # ---- turn taking --------------------------------------------------------------------------
 
@@ -339,16 +312,19 @@ class Session:
         for action in actions:
             match action:
                 case Action.OPEN:
-                    self._open()
+                    self.asking.open(self._started_s)
                 case Action.GO_ON:
-                    self._go_on()
+                    self.asking.go_on(self._started_s)
                 case Action.DROP:
                     self.answering.drop()
                     self._ears.close()
                 case Action.COMMIT:
-                    self._commit()
+                    id = self.asking.commit(self._ending.verdict)
+                    if not self.policy.answers:
+                        self.answering.write_down([id])
                 case Action.TAKE_BACK:
-                    self._take_back()
+                    self.answering.drop()
+                    self.asking.take_back()
                 case Action.BEGIN:
                     self._begin()
                 case Action.HOLD:
@@ -371,52 +347,8 @@ class Session:
             self._gain = self.answering.reference.gain = gain
             self._tell(Yielded(self.turn, gain))
 
-    def _open(self) -> None:
-        assert self._started is not None
-        self._ears.open(self._started.at_s)
-        self._preparing.begin()
-
-    def _go_on(self) -> None:
-        """The speaker was not done: take the question back, and let its clip grow over the gap."""
-        if self._spoken is None:
-            self._open()  # what was asked did not come by microphone: this adds to it
-        else:
-            self.answering.take_back(self._spoken.id)
-            self._ears.go_on(self._spoken.clips[-1], self._spoken_end)
-
-    def _commit(self) -> None:
-        """What was typed or said joins the conversation."""
-        if self._typed is not None:
-            message, self._typed, self._spoken = self._typed, None, None
-        else:
-            self._spoken_end = self._ears.clip_end
-            if self._ending.verdict is not Verdict.ASIDE:
-                self._ears.answered()
-            clip = self._ears.close()
-            message = self._spoken = Message("user", "", (clip,) if clip else (), self.speech_id)
-            self.speech_id = new_id()
-        self._add(message)
-        if not self.policy.answers:
-            self.answering.write_down([message.id])
-
-    def _take_back(self) -> None:
-        """There was nothing to answer in it."""
-        self.answering.drop()
-        if self._spoken is not None:
-            self.answering.take_back(self._spoken.id)
-            self._spoken = None
-
-    def _add(self, message: Message) -> None:
-        self.conversation.add(message)
-        self._preparing.begin()
-        self._tell(Asked(message.id, message.text, sum(clip.length for clip in message.clips) / RATE))
-
     def _begin(self) -> None:
-        wanted, self._asked = self._asked or self.usual, None
-        messages = self.conversation.messages if wanted.messages is None else wanted.messages
-        read = self._read(messages, wanted)
-        if not any(message.role == "user" for message in read):
-            read = (*read, GREETING)  # an application asks for the first word
+        read, wanted = self.asking.next()
         waited = None
         if isinstance(self._speech, SpeechSegment):
             waited = (self._ears.now_s - self._ears.voice_end_s) * 1e3

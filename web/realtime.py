@@ -208,7 +208,7 @@ class Realtime:
 
     async def _apply(self) -> None:
         settings, session = self.settings, self.session
-        session.voice, session.usual = settings.voice, settings.wanted
+        session.voice, session.asking.usual = settings.voice, settings.wanted
         session.conversation.instruct(settings.session["instructions"] or "")
         session.transcripts.wanted = settings.transcribes or self._extras
         if self._decoder.format != settings.input_format:

@@ -141,12 +141,12 @@ class Telling:
             case Idle():
                 self.send(
                     "input_audio_buffer.timeout_triggered", audio_start_ms=round(event.at_s * 1000),
-                    audio_end_ms=round(event.at_s * 1000), item_id=self.session.speech_id,
+                    audio_end_ms=round(event.at_s * 1000), item_id=self.session.asking.speech_id,
                 )  # fmt: skip
             case SpeechSegment():
                 self.send(
                     "input_audio_buffer.speech_stopped",
-                    audio_end_ms=round(event.end_s * 1000), item_id=self.session.speech_id,
+                    audio_end_ms=round(event.end_s * 1000), item_id=self.session.asking.speech_id,
                 )  # fmt: skip
             case Asked():
                 self._committed(event)
@@ -198,7 +198,7 @@ class Telling:
     def _speech_started(self, event: SpeechStarted) -> None:
         self.send(
             "input_audio_buffer.speech_started",
-            audio_start_ms=round(event.at_s * 1000), item_id=self.session.speech_id,
+            audio_start_ms=round(event.at_s * 1000), item_id=self.session.asking.speech_id,
         )  # fmt: skip
 
     # ---- inside -------------------------------------------------------------------------------

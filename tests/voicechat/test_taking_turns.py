@@ -342,7 +342,7 @@ async def test_a_model_that_was_not_taught_the_marks_is_told_of_them(open_sessio
     system = memory.asked[-1][0]
     assert system.role == "system" and system.text == instructed("Be brief.")
     assert [m.text for m in session.conversation.messages if m.role == "system"] == ["Be brief."]
-    session.policy = Policy()
+    await session.listen(Policy())
     await session.ask("again")
     await session.idle()
     assert memory.asked[-1][0].text == "Be brief."
