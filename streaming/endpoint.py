@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+BREATH_S = 0.128  # who has been silent for so long begins anew
+STIR = 0.25  # probability at which it may be a voice
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
@@ -52,7 +55,7 @@ class EndpointTimes:
     threshold: float = 0.5  # the voice begins at this probability
     release: float = 0.35  # and lasts until it falls below this one
     min_speech_s: float = 0.1  # shorter than this is a click
-    pause_s: float = 0.064
+    pause_s: float = 0.032
     silence_s: float = 0.5
     pre_roll_s: float = 0.3
     post_roll_s: float = 0.1
@@ -89,14 +92,14 @@ class Endpointer:
         self.times = times
         self.frame_s = frame_s
         self._min_speech = _frames(times.min_speech_s, frame_s)
-        self._pause = _frames(times.pause_s, frame_s)
+        self._pause, self._breath = _frames(times.pause_s, frame_s), _frames(BREATH_S, frame_s)
         self.reset()
         self._now = seen
 
     def reset(self) -> None:
         """Forget everything; time starts at 0 again."""
         self._now = 0  # frames seen
-        self._voiced = False
+        self._voiced = self._stirs = False
         self._run = 0  # voiced frames in a row
         self._voice_end = 0  # frame after the last voiced one
         self._paused = False
@@ -111,9 +114,9 @@ class Endpointer:
         return self._start_s is not None
 
     @property
-    def voiced(self) -> bool:
-        """The last frame held a voice."""
-        return self._voiced
+    def stirs(self) -> bool:
+        """The last frame may have held a voice."""
+        return self._stirs
 
     @property
     def now_s(self) -> float:
@@ -129,6 +132,7 @@ class Endpointer:
         """The speech probability of the next frame, 0..1 -> what it decides, oldest first."""
         self._now += 1
         self._voiced = probability >= (self.times.release if self._voiced else self.times.threshold)
+        self._stirs = probability >= STIR
         self._run = self._run + 1 if self._voiced else 0
         if self._voiced:
             self._voice_end = self._now
@@ -149,11 +153,12 @@ class Endpointer:
 
     def flush(self) -> list[SpeechEvent]:
         """The stream is over: closes an open segment. Time goes on from here; `reset` starts anew."""
-        self._voiced, self._run = False, 0
+        self._voiced = self._stirs = False
+        self._run = 0
         return [] if self._start_s is None else [self._close(self._start_s, self._quiet_end_s(), cut=False)]
 
     def _started(self) -> list[SpeechEvent]:
-        if self._now - self._voice_end >= self._pause:
+        if self._now - self._voice_end >= self._breath:
             self._rambling = False
         if self._run < self._min_speech or self._rambling:
             return []
@@ -187,7 +192,7 @@ class Endpointer:
         self._start_s, self._free_s, self._paused = None, end_s, False
         self._silence = _frames(self.times.silence_s, self.frame_s)
         self._run = 0
-        self._rambling = cut and self._now - self._voice_end < self._pause
+        self._rambling = cut and self._now - self._voice_end < self._breath
         return SpeechSegment(start_s, end_s, cut)
 
 

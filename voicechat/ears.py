@@ -51,9 +51,9 @@ class Ears:
         return self.now_s if self._endpointer is None else self._endpointer.voice_end_s
 
     @property
-    def voiced(self) -> bool:
-        """The last frame held a voice."""
-        return self._endpointer is not None and self._endpointer.voiced
+    def stirs(self) -> bool:
+        """The last frame may have held a voice."""
+        return self._endpointer is not None and self._endpointer.stirs
 
     @property
     def paused(self) -> bool:
@@ -121,6 +121,11 @@ class Ears:
     def go_on(self, clip: Clip, end: int) -> None:
         """Let a clip grow again that had ended at that sample, over the gap since."""
         self._begin(clip, end)
+
+    def catch_up(self) -> Clip | None:
+        """The clip, with the pause so far."""
+        self._grow()
+        return self.clip
 
     def close(self) -> Clip | None:
         """The clip is complete as it is: nothing is added in a pause."""

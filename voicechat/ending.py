@@ -9,11 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
+from streaming.audio import RATE
 from voicechat.blocking import Urgency, Worker
 from voicechat.conversation import Clip
 from voicechat.verdict import Verdict
 
 SURE = 0.5  # the least probability with which a turn is over by ear
+HUSH = round(0.1 * RATE)  # samples of silence that it is given beside the pause: it was trained on longer ones
 
 
 class ByEar(Protocol):
@@ -63,7 +65,7 @@ class Ending:
             self._task.cancel()
 
     async def _listen(self, judge: ByEar, worker: Worker, clip: Clip) -> None:
-        probability = await worker.run(partial(judge.probability, clip.read()), Urgency.SPECULATE)
+        probability = await worker.run(partial(judge.probability, np.pad(clip.read(), (0, HUSH))), Urgency.SPECULATE)
         self._finished = probability >= SURE
         self._decide()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 
+from streaming.endpoint import BREATH_S
 from voicechat.blocking import Worker
 from voicechat.conversation import Clip
 from voicechat.ears import Ears
@@ -15,7 +16,6 @@ from voicechat.verdict import Verdict
 
 SOON_S = 0.6  # of an answer: the time that it takes to notice that the microphone hears it
 DOUBT_S = 0.4  # more of waiting for that
-BREATH_S = 0.128  # of silence before half a word is taken for a whole one
 WORD_S = 0.3  # of voice behind its confirmation: whoever has said more has said a word
 
 
@@ -53,7 +53,7 @@ class Interrupting:
         self._held_s = self._ears.now_s
 
     def pause(self) -> None:
-        """The speaker is silent for a moment."""
+        """The speaker is silent for a moment. Half a word is none: it is judged after a breath."""
         self._judge_s = self._ears.voice_end_s + BREATH_S + (DOUBT_S if self._doubted else 0.0)
 
     def resume(self) -> None:
@@ -79,7 +79,7 @@ class Interrupting:
         if self._ears.voice_end_s - self._held_s >= self._policy.meant_s:
             self._decided(self.meaning)
         elif self._judge_s < inf and (self._is_echo or now_s >= self._judge_s):
-            self._judge_s, clip = inf, self._ears.clip
+            self._judge_s, clip = inf, self._ears.catch_up()
             if self._judges and clip is not None and not self._is_echo:
                 self._judging.start(clip, instructions())
             else:

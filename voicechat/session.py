@@ -228,7 +228,7 @@ class Session:
         for event in self._ears.hear(frame):
             self._hear_speech(event)
         if self.state is State.SPEAKING and self.policy.holds and self.policy.interrupts:
-            self._yield(LOW if self._ears.voiced else 1.0)
+            self._yield(LOW if self._ears.stirs else 1.0)
         elif self.state is State.HELD:
             self._interrupting.listen(self.asking.instructions)
         self.asking.prepare()

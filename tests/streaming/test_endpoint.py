@@ -272,3 +272,13 @@ def test_events_are_well_formed(times: EndpointTimes, frame_s: float, runs: list
             assert endpointer.speaking == (open_s is not None)
     assert not endpointer.speaking
     assert endpointer.now_s == now * frame_s
+
+
+def test_a_frame_that_may_hold_a_voice_is_told_before_there_is_speech():
+    ears = Endpointer(TIMES)
+    found = []
+    for probability in (0.1, 0.3, 0.1, 0.9):
+        assert ears.step(probability) == []
+        found.append(ears.stirs)
+    assert found == [False, True, False, True]
+    assert ears.flush() == [] and not ears.stirs
