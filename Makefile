@@ -41,10 +41,11 @@ check: .venv/dev
 train: .venv/dev flite.deb espeak-ng.deb
 	$(BIN)/python -m training --run $(MINI) --hours $(HOURS)
 
-bench: .venv/dev flite.deb espeak-ng.deb
+bench: .venv/dev flite.deb espeak-ng.deb chromium.deb
 	$(BIN)/python -m bench.encoder --model mini
 	$(BIN)/python -m bench.latency --model mini --questions 50
 	$(BIN)/python -m bench.load --sessions 10 --turns 5
+	$(BIN)/python -m bench.browser --questions 30
 	$(BIN)/python -m bench.gpu
 
 behaviour: .venv/dev flite.deb espeak-ng.deb

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 BREATH_S = 0.128  # who has been silent for so long begins anew
-STIR = 0.25  # probability at which it may be a voice
+STIR = 0.3  # probability at which it may be a voice
 
 
 @dataclass(frozen=True, slots=True)
