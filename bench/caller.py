@@ -76,9 +76,10 @@ class Asked:
 
 
 class Caller:
-    """Asks its questions one after another; its microphone never stops."""
+    """Asks its questions one after another; its microphone never stops. `detection`: how its turns are found."""
 
-    def __init__(self, questions: Iterable[Question]) -> None:
+    def __init__(self, questions: Iterable[Question], detection: str = "semantic_vad") -> None:
+        self._detection = detection
         self._all = [Asked(q, frames(LEVEL * q.samples + room(len(q.samples) / RATE))) for q in questions]
         self._quiet = frames(room(1.0, 2))
         self._asked: Asked | None = None
@@ -93,8 +94,10 @@ class Caller:
     async def call(self, url: str, token: str | None, answered: Callable[[dict[str, Any]], None]) -> None:
         """`answered` is given each row."""
         async with opened(url, token) as socket:
-            written_down = {"type": "realtime", "audio": {"input": {"transcription": {"model": "whisper-1"}}}}
-            await socket.send(message("session.update", session=written_down), text=True)
+            heard = {"transcription": {"model": "whisper-1"}, "turn_detection": {"type": self._detection}}
+            await socket.send(
+                message("session.update", session={"type": "realtime", "audio": {"input": heard}}), text=True
+            )
             tasks = [asyncio.create_task(work(socket)) for work in (self._listen, self._speak)]
             try:
                 await asyncio.sleep(0.5)

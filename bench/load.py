@@ -23,6 +23,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from bench import report
 from bench.caller import PATIENCE_S, Caller, Prober, Reply
 from bench.drawing import BLUE, RED, SKY, YELLOW, pyplot
@@ -46,10 +48,10 @@ def sums(seed: int) -> Iterator[Question]:
             yield Question(line.words, line.answer, f"{voice.maker} {voice.name}", samples)
 
 
-async def talk(url: str, pid: int | None, questions: Sequence[Sequence[Question]]) -> dict[str, Any]:
+async def talk(url: str, pid: int | None, questions: Sequence[Sequence[Question]], detection: str) -> dict[str, Any]:
     """As many speakers as there are rows of questions, and the prober."""
     token = os.environ.get(TOKEN_VARIABLE)
-    callers, prober = [Caller(row) for row in questions], Prober()
+    callers, prober = [Caller(row, detection) for row in questions], Prober()
     count, rows = sum(map(len, questions)), [list[dict[str, Any]]() for _ in questions]
 
     def tell() -> None:
@@ -135,7 +137,9 @@ def replies(timed: Sequence[Reply]) -> dict[str, Any]:
     return {name: percentiles(values) for name, values in groups.items() if values}
 
 
-def measure(url: str | None, model: str, sessions: int, turns: int, alone: int, seed: int) -> dict[str, Any]:
+def measure(
+    url: str | None, model: str, sessions: int, turns: int, alone: int, seed: int, detection: str
+) -> dict[str, Any]:
     asked = sums(seed)
     print("  the questions are being spoken ...", file=sys.stderr, flush=True)
     warm, single = list(islice(asked, 1)), list(islice(asked, alone))
@@ -146,14 +150,16 @@ def measure(url: str | None, model: str, sessions: int, turns: int, alone: int, 
         pid = served.pid if served else None
         name = model_of(url)
         idle = memory_mb(pid) if pid else None
-        asyncio.run(talk(url, pid, [warm]))  # what happens only once is not counted
+        asyncio.run(talk(url, pid, [warm], detection))  # what happens only once is not counted
         result: dict[str, Any] = {
+            "detection": detection,
             "machine": report.machine(),
             "model": name,
             "server": "a process on the same machine" if served else url,
             "server_idle_mb": idle,
-            "alone": asyncio.run(talk(url, pid, [single])),
-            "together": asyncio.run(talk(url, pid, several)),
+            "alone": asyncio.run(talk(url, pid, [single], detection)),
+            "together": asyncio.run(talk(url, pid, several, detection)),
+            "in_secret": in_secret(url),
         }
     pair = [result[key]["voice_to_voice_ms"] for key in ("together", "alone")]
     return result | {"ratio": {p: round(pair[0][p] / pair[1][p], 2) for p in ("p50", "p95")}}
@@ -168,14 +174,29 @@ def model_of(url: str) -> str:
         raise SystemExit(f"no server of ours that is ready at {url} ({error}): start `python -m web`") from None
 
 
+def in_secret(url: str) -> dict[str, float]:
+    """What the server has begun in secret so far: answers that were wanted, those that were not, and their cost."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=PATIENCE_S) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    found = {(sample.name, sample.labels.get("kept")): sample.value for family in families for sample in family.samples}
+    return {
+        "wanted": found.get(("voicechat_speculations_total", "true"), 0.0),
+        "unwanted": found.get(("voicechat_speculations_total", "false"), 0.0),
+        "wasted_s": round(found.get(("voicechat_speculation_wasted_seconds_total", None), 0.0), 2),
+    }
+
+
 def show(result: dict[str, Any]) -> None:
     machine = result["machine"]
-    print(f"{result['model']}; {report.machine_line(machine)}, load {machine['load']}; {machine['date']}, "
-          f"{machine['commit']}; the server is {result['server']}")  # fmt: skip
+    print(f"{result['model']}, {result['detection']}; {report.machine_line(machine)}, load {machine['load']}; "
+          f"{machine['date']}, {machine['commit']}; the server is {result['server']}")  # fmt: skip
     parts = [(result["alone"], "1 speaker"), (result["together"], f"{result['together']['sessions']} speakers")]
     lines = [(f"{name}: last speech sample sent -> first sound", part["voice_to_voice_ms"]) for part, name in parts]
     lines += [(f"{name}: reply to {kind}", row) for part, name in parts for kind, row in part["replies_ms"].items()]
     print(report.table(("ms, at the client", "p50", "p95", "max", "n"), [(k, *row.values()) for k, row in lines]))
+    secret = result["in_secret"]
+    print(f"  begun in secret: {secret['wanted']:.0f} answers that were wanted, {secret['unwanted']:.0f} that were "
+          f"not, for {secret['wasted_s']} s of work")  # fmt: skip
     print(f"  ratio of {parts[1][1]} to 1: {result['ratio']['p50']} (p50), {result['ratio']['p95']} (p95)")
     for part, name in parts:
         print(
@@ -216,8 +237,9 @@ def draw(result: dict[str, Any], path: Path) -> None:
     right.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.1))
     machine = result["machine"]
     figure.suptitle(
-        f"{together['sessions']} speakers at once, {result['model']}: {together['right']} of {together['questions']} "
-        f"answered rightly, {len(together['leaks'])} leaks; {report.machine_line(machine)}; {machine['date']}",
+        f"{together['sessions']} speakers at once, {result['model']}, {result['detection']}: {together['right']} of "
+        f"{together['questions']} answered rightly, {len(together['leaks'])} leaks\n"
+        f"{report.machine_line(machine)}; {machine['date']}",
         fontsize=10,
     )
     figure.savefig(path, dpi=150)
@@ -231,6 +253,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--alone", type=int, default=10, help="questions of the single speaker before")
     parser.add_argument("--model", default="mini", help="of the server that is started")
     parser.add_argument("--url", help=f"http://HOST:PORT of a server that runs already (its token in {TOKEN_VARIABLE})")
+    parser.add_argument("--detection", default="semantic_vad", choices=("semantic_vad", "server_vad"),
+                        help="by what was said, or by half a second of silence")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="another seed asks other questions")
     parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
@@ -239,7 +263,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"nothing is measured without a question: give --{name} 1 or more")
     if 1 + options.alone + options.sessions * options.turns > 400:
         parser.error("there are no more than 400 different sums: ask for fewer")
-    result = measure(options.url, options.model, options.sessions, options.turns, options.alone, options.seed)
+    result = measure(
+        options.url, options.model, options.sessions, options.turns, options.alone, options.seed, options.detection
+    )
     show(result)
     path = report.write(options.output / f"load-{report.slug(result['model'])}.json", result)
     draw(result, path.with_suffix(".png"))
