@@ -14,6 +14,7 @@ from voicechat.blocking import Urgency, Worker
 from voicechat.conversation import Clip
 from voicechat.verdict import Verdict
 
+HALF_S = 0.35  # of voice: half a word, or a cough that sounds like one
 SURE = 0.5  # the least probability with which a turn is over by ear
 HUSH = round(0.1 * RATE)  # samples of silence that it is given beside the pause: it was trained on longer ones
 
@@ -53,6 +54,12 @@ class Ending:
         """By the model."""
         self.verdict = verdict
         self._decide()
+
+    def over(self, voiced_s: float) -> Verdict | None:
+        """The verdict on what has been said, now that nothing followed: half a word asks for nothing."""
+        if self.verdict is Verdict.UNFINISHED and voiced_s < HALF_S:
+            self.verdict = Verdict.ASIDE
+        return self.verdict
 
     async def close(self) -> None:
         self._stop()

@@ -263,7 +263,8 @@ class Session:
                 if self.state is State.HELD:
                     self._take(self._interrupting.meaning)
                 self._tell(event)
-                aside = self._ending.verdict is Verdict.ASIDE and self.policy.patience is not None
+                voiced_s = self.uncommitted_s - self.policy.times.pre_roll_s
+                aside = self._ending.over(voiced_s) is Verdict.ASIDE and self.policy.patience is not None
                 if event.cut and self.policy.answers:
                     self.asking.say(TOO_LONG)
                 self._take(Input.ASIDE if aside and not event.cut else Input.SPEECH_OVER)

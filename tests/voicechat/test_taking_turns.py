@@ -131,6 +131,14 @@ async def test_patience_ends_and_what_stands_behind_the_mark_is_said(open_sessio
     assert session.conversation.messages[-1].text == "Go on. " and session.conversation.messages[-1].mark == "..."
 
 
+async def test_half_a_word_that_nothing_follows_asks_for_nothing(open_session):
+    session = open_session(Judge("...Go on."))
+    word = 0.5 * say("up")[: round(0.28 * 16_000)]
+    told = await hear(session, 0.5, word, 2.6)
+    assert len(those(told, SpeechSegment)) == 1 and len(those(told, Unasked)) == 1
+    assert not those(told, TurnStarted) and session.conversation.messages == [] and session.state is State.LISTENING
+
+
 async def test_digits_may_go_on(open_session):
     session = open_session(Judge("~You said one two."))
     told = await hear(session, 0.5, QUESTION, 1.6)
