@@ -11,6 +11,7 @@ import numpy as np
 
 from training.curriculum import a_line
 from training.voices import test_voice
+from voicechat.verdict import unmarked
 
 RATE = 16_000
 SKILLS = {"sums": 1.0, "digits": 1.0, "visitors": 0.5}
@@ -35,7 +36,7 @@ def questions(seed: int = 0, skills: dict[str, float] = SKILLS) -> Iterator[Ques
         line, voice = a_line(rng, skills), test_voice(rng)
         samples = voice.say(line.said)
         if len(samples) > 0.2 * RATE:
-            yield Question(line.words, line.answer, f"{voice.maker} {voice.name}", samples)
+            yield Question(line.words, unmarked(line.answer), f"{voice.maker} {voice.name}", samples)
 
 
 def room(seconds: float, seed: int = 0) -> np.ndarray:

@@ -36,8 +36,7 @@ class Trial:
 
 def plain(seed: int) -> Iterator[Trial]:
     """Questions without a pause, without end."""
-    for asked in questions(seed):
-        yield Trial(Question(asked.words, unmarked(asked.answer), asked.voice, asked.samples))
+    yield from map(Trial, questions(seed))
 
 
 def paused(seed: int, pause_s: float) -> Iterator[Trial]:
