@@ -17,6 +17,7 @@ class Served:
     process: subprocess.Popen
     port: int
     scheme: str = "http"
+    metrics_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -41,7 +42,11 @@ def start(*options: str) -> Served:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     found = re.search(r"(https?)://[^ ]*?:(\d+)", process.stdout.readline())
     assert found, "the server did not start: its message is above"
-    return Served(process, int(found[2]), found[1])
+    served = Served(process, int(found[2]), found[1])
+    if "--metrics-port" in options:
+        told = next(line for line in process.stdout if "/metrics" in line)
+        served.metrics_port = int(re.search(r":(\d+)/metrics", told)[1])
+    return served
 
 
 @pytest.fixture

@@ -38,7 +38,9 @@ def main() -> int:
 
 
 def _main(options: Options) -> int:
-    listening = _listen(options)  # before the model is loaded: a port that is taken is told at once
+    # before the model is loaded: a port that is taken is told at once
+    listening = _listen("--port", options.host, options.port)
+    metrics = None if options.metrics_port is None else _listen("--metrics-port", "127.0.0.1", options.metrics_port)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     chats: dict[str, VoiceChat] = {}
     for name in options.model:
@@ -46,37 +48,48 @@ def _main(options: Options) -> int:
         if chat.notice:
             complain(chat.notice)
         chats[chat.model.name] = chat
-    from web.server import application, serve
+    from web.application import application
+    from web.server import serve
 
     certificate, key = options.certificate, options.key
     if options.tls:
         certificate, key = tls.certificate(tls.default_folder(), [options.host])
     port = listening.getsockname()[1]
     urls = _urls(options, port)
-    app = application(chats, options)
+    metrics_port = None if metrics is None else metrics.getsockname()[1]
+    app = application(chats, options, metrics_port)
     print(f"voicechat ({', '.join(chats)}) is at {urls[0]} - kiosk: {urls[0]}/kiosk; Ctrl-C stops it", flush=True)
+    if options.token is not None:
+        print(f"  the kiosk, with the token: {urls[0]}/kiosk#token={_told(options.token)}", flush=True)
     for url in urls[1:]:
         print(f"  from other machines: {url}", flush=True)
+    if metrics_port is not None:
+        print(f"  for Prometheus, on this machine: http://127.0.0.1:{metrics_port}/metrics", flush=True)
     if options.tls and certificate is not None:
         print(tls.how_to_accept(urls, tls.fingerprint(certificate)), flush=True)
     if options.warning:
         complain(options.warning)
-    serve(app, options, listening, certificate, key)
+    serve(app, options, listening, metrics, certificate, key)
     for chat in chats.values():
         chat.close()
     return 0
 
 
-def _listen(options: Options) -> socket.socket:
+def _listen(option: str, host: str, port: int) -> socket.socket:
     try:
-        family, _, _, _, address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(address[:2], family=family, backlog=128)
     except OSError as error:
         raise ConfigError(
-            f"{options.host}:{options.port} cannot be listened on ({error.strerror or error}): "
-            "choose another --port, or --port 0 for any that is free"
+            f"{host}:{port} cannot be listened on ({error.strerror or error}): "
+            f"choose another {option}, or {option} 0 for any that is free"
         ) from None
     return listening
+
+
+def _told(token: str) -> str:
+    """The token where a person reads it at once; where a log may keep it, dots."""
+    return token if sys.stdout.isatty() else "..."
 
 
 def _urls(options: Options, port: int) -> list[str]:

@@ -11,16 +11,18 @@ from time import monotonic
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voicechat.chat import VoiceChat
-from web.admission import REALTIME, Admission, Refused
+from web.admission import Admission
 from web.metrics import Metrics
 from web.outbox import Lagging, Outbox, Sound
 from web.realtime import Realtime, frame
+from web.seats import NotLetIn
+from web.token import Guessing, NoToken
 
 SEND_S = 10.0  # a frame that cannot be sent for so long has a client that does not read
 FULL = 1000  # events that wait to be sent
 LOOK_S = 1.0  # between two looks at the clock
 GOODBYE_S = 8.0  # to finish a sentence in
-
+REALTIME = "realtime"  # the sub-protocol that browsers offer, and that is chosen
 
 Drop = Callable[[WebSocket], None]
 """Cuts a connection off, whatever its client still wants."""
@@ -131,23 +133,19 @@ async def admit(
     socket: WebSocket, admission: Admission, chats: dict[str, VoiceChat], limits: Limits, metrics: Metrics,
     leaving: asyncio.Event, drop: Drop,
 ) -> None:  # fmt: skip
-    """A client at the door of `/v1/realtime`. Problems are told as an `error` event: browsers see nothing else."""
-    headers, secure = socket.headers, socket.url.scheme == "wss"
-    if not admission.check_origin(headers.get("origin"), headers.get("host"), secure):
-        metrics.refused("foreign_origin")
-        await socket.close(1008)  # before it is accepted: HTTP 403
-        return
+    """Let in a client of `/v1/realtime`, or tell it why not, as an `error` event: browsers see nothing else."""
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(subprotocol=REALTIME if REALTIME in offered else None)
     try:
         if leaving.is_set():
             raise Leave(1001, "server_stopping", "the server is being stopped: come back in a minute")
-        if not admission.check_token(headers.get("authorization"), offered):
-            raise Leave(1008, "invalid_api_key", "this server wants a token, and this is not it: ask who runs it")
+        address = socket.client.host if socket.client else ""
         try:
-            seat = admission.enter(socket.client.host if socket.client else "")
-        except Refused as refused:
-            raise Leave(1013, refused.code, str(refused)) from None
+            admission.token.require(address, socket.headers.get("authorization"), offered, socket.cookies)
+            seat = admission.seats.enter(address)
+        except NotLetIn as refused:
+            code = 1008 if isinstance(refused, NoToken | Guessing) else 1013
+            raise Leave(code, refused.code, str(refused)) from None
     except Leave as leave:
         metrics.refused(leave.code)
         await say_and_close(socket, leave, metrics)

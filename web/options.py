@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from tts.voice import DEFAULT_VOICE
 from voicechat.config import DEVICES, Config
 from voicechat.errors import ConfigError
-from web.admission import origin_of
+from web.origins import origin_of
 
 TOKEN_VARIABLE = "VOICECHAT_TOKEN"
 EPILOG = """\
@@ -42,6 +42,7 @@ class Options:
     port: int  # 0: any that is free
     origins: list[str]
     token: str | None
+    metrics_port: int | None  # 0: any that is free
     tls: bool
     certificate: Path | None
     key: Path | None
@@ -141,6 +142,9 @@ def _parser() -> Parser:
     doors.add_argument("--token", metavar="T",
                        help=f"what clients must show (better: the environment variable {TOKEN_VARIABLE}, which other "
                             "users of this machine cannot see)")  # fmt: skip
+    doors.add_argument("--metrics-port", metavar="N", type=int,
+                       help="answer /metrics on a port of its own too, for this machine alone and without the token; "
+                            "0 for any that is free")  # fmt: skip
     doors.add_argument("--origin", metavar="https://H", dest="origins", action="append", default=[],
                        help="a website whose pages may connect too (repeatable)")  # fmt: skip
     doors.add_argument("--seats", metavar="N", type=int, default=10, help="conversations at once (default: 10)")
@@ -187,8 +191,11 @@ def _check_address(options: Options) -> None:
             raise ConfigError(
                 f"--host {host!r} is no address and no name: give 127.0.0.1 for this machine alone, 0.0.0.0 for all"
             ) from None
-    if not 0 <= options.port <= 65_535:
-        raise ConfigError(f"--port {options.port} does not exist: give 1 to 65535, or 0 for any that is free")
+    for name, number in (("--port", options.port), ("--metrics-port", options.metrics_port or 0)):
+        if not 0 <= number <= 65_535:
+            raise ConfigError(f"{name} {number} does not exist: give 1 to 65535, or 0 for any that is free")
+    if options.port and options.metrics_port == options.port:
+        raise ConfigError(f"--port and --metrics-port are both {options.port}: give them two numbers")
 
 
 def _check_limits(options: Options) -> None:
@@ -214,6 +221,15 @@ def _check_doors(options: Options) -> None:
         )
     if options.kiosk and not _is_query(options.kiosk):
         raise ConfigError(f"--kiosk {options.kiosk!r} is no query string: write e.g. --kiosk 'silence=30&push=1'")
+    if _names_token(options.kiosk):
+        raise ConfigError(
+            "--kiosk has a token in it, which would stand in everybody's address: leave it out, and open the kiosk "
+            "with /kiosk#token=..."
+        )
+
+
+def _names_token(query: str) -> bool:
+    return any(name == "token" for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def _is_query(text: str) -> bool:

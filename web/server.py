@@ -1,126 +1,109 @@
-"""The server: its routes, how it starts and how it stops."""
+"""The server: how it listens, how many connections it holds and for how long, and how it stops."""
 
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response, WebSocket
-from fastapi.responses import FileResponse, JSONResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
-from voicechat.chat import VoiceChat
-from web.admission import Admission
-from web.connection import Limits, admit
-from web.metrics import Metrics
-from web.options import Options, is_loopback
+from web.options import Options
+from web.seats import household_of
 
-STATIC = Path(__file__).parent / "static"
-MAX_FRAME = 24 * 2**20  # bytes; the sound in one is limited further
+MAX_HEADER = 32 * 2**10  # bytes
+MAX_FRAME = 24 * 2**20  # bytes of a WebSocket's message; the sound in one is limited further
+HEADER_S = 10.0  # to send a header, and with it to ask for a WebSocket
+HANDSHAKE_S = 10.0  # of TLS
+UNREAD_S = 30.0  # an answer that the client does not read to its end
 PING_S = 20.0
-
-# The page and the kiosk work with the cable pulled: a browser is told to fetch nothing from elsewhere.
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' blob:",
-        "font-src 'self' data:",
-        "worker-src 'self' blob:",
-        "connect-src 'self' ws: wss: blob: data:",
-        "frame-ancestors 'self'",
-        "object-src 'none'",
-        "base-uri 'self'",
-    )
-)
+CONNECTIONS = 500  # at once, at least
+PER_ADDRESS = 100  # of these, from one address, at least
+A_VISITOR = 8  # connections that a browser with a conversation may hold
+CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
 
 
-def application(chats: dict[str, VoiceChat], options: Options) -> FastAPI:
-    """Everything behind one port. `chats` are the models by name, the first being the default."""
-    metrics, leaving = Metrics(), asyncio.Event()
-    local = is_loopback(options.host)
-    admission = Admission(options.seats, options.per_address, options.origins, options.token, local)
-    limits = Limits(options.max_session_min * 60, options.idle_min * 60)
+class Http(H11Protocol):
+    """uvicorn's HTTP with a clock: for a header that does not come, and for an answer that is not read."""
 
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncGenerator[None, None]:
-        watching = asyncio.create_task(metrics.watch_loop())
-        yield
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+    def __init__(self, config: uvicorn.Config, state: ServerState, app_state: dict[str, Any], made: Callable[[], None]):
+        super().__init__(config, state, app_state)
+        self._made = made
+        self._due: asyncio.TimerHandle | None = None
+        self._header_due = False  # it is a header that is due
 
-    app = FastAPI(title="voicechat", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.leaving = leaving
-    app.state.drop = lambda _: None  # the server knows the connections
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._made()
+        self._expect_header()
 
-    @app.websocket("/v1/realtime")
-    @app.websocket("/realtime")
-    async def realtime(socket: WebSocket) -> None:
-        await admit(socket, admission, chats, limits, metrics, leaving, app.state.drop)
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_protocol() is not self or (self.cycle and not self.cycle.response_complete):
+            self._be_calm()  # it is a WebSocket now, or a request has come whole and its answer is being made
+        elif not self._header_due:
+            self._expect_header()  # this is the beginning of another request
 
-    @app.get("/healthz")
-    async def healthz() -> JSONResponse:
-        """The process lives."""
-        return JSONResponse({"status": "ok"})
+    def on_response_complete(self) -> None:
+        self._cut_off_in(UNREAD_S)
+        super().on_response_complete()
 
-    @app.get("/readyz")
-    async def readyz() -> JSONResponse:
-        """A new conversation would be let in."""
-        told = {"models": list(chats), "seats": admission.seats, "free": admission.free}
-        status = "stopping" if leaving.is_set() else "ready" if admission.free else "full"
-        return JSONResponse({"status": status, **told}, 200 if status == "ready" else 503)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._be_calm()
+        super().connection_lost(exc)
 
-    @app.get("/metrics")
-    async def exposition() -> Response:
-        body, kind = metrics.exposition()
-        return Response(body, headers={"Content-Type": kind})
+    def _expect_header(self) -> None:
+        self._cut_off_in(HEADER_S)
+        self._header_due = True
 
-    @app.get("/kiosk")
-    async def kiosk(request: Request) -> Response:
-        if options.kiosk and not request.url.query:
-            return Response(status_code=307, headers={"Location": f"/kiosk?{options.kiosk}"})
-        return FileResponse(STATIC / "kiosk.html", headers={"Cache-Control": "no-cache"})
+    def _cut_off_in(self, seconds: float) -> None:
+        self._be_calm()
+        self._due = self.loop.call_later(seconds, self.transport.abort)
 
-    @app.middleware("http")
-    async def policy(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await go_on(request)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Permissions-Policy"] = "microphone=(self)"
-        if request.url.path.startswith("/static/"):
-            response.headers["Cache-Control"] = "no-cache"  # a new version is taken at once
-        return response
-
-    mimetypes.add_type("text/javascript", ".js")  # whatever the machine's own table says
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    _mount_page(app, chats)
-    return app
-
-
-def _mount_page(app: FastAPI, chats: dict[str, VoiceChat]) -> None:
-    """Last: it takes every path that is left."""
-    from web.page import mount
-
-    mount(app, list(chats), next(iter(chats.values())).config)
+    def _be_calm(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._due, self._header_due = None, False
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which says goodbye before it closes connections."""
+    """uvicorn, which counts connections before it reads from them, and says goodbye before it closes them.
 
-    def drop(self, socket: WebSocket) -> None:
+    `listening` are sockets, each with its TLS context or None.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, listening: dict[socket.socket, ssl.SSLContext | None], options: Options
+    ) -> None:
+        super().__init__(config)
+        self._listening = listening
+        self._total = max(CONNECTIONS, A_VISITOR * options.seats)
+        self._per_address = max(PER_ADDRESS, A_VISITOR * options.per_address)
+        self._entering: dict[socket.socket, str] = {}  # in TLS's handshake: the household of each
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def drop(self, client: HTTPConnection) -> None:
+        """Cut off a connection, whatever its client still wants."""
         for connection in list(self.server_state.connections):
             transport = getattr(connection, "transport", None)
-            if transport is not None and socket.client == getattr(connection, "client", None):
+            if transport is not None and client.client == getattr(connection, "client", None):
                 transport.abort()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])  # it listens nowhere by itself
+        for listening, context in self._listening.items():
+            listening.setblocking(False)
+            self._go(self._accept(listening, context))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app = self.config.app
@@ -130,15 +113,74 @@ class Server(uvicorn.Server):
             if self.force_exit:
                 break
             await asyncio.sleep(0.05)
-        await super().shutdown(sockets)
+        for task in self._tasks:
+            task.cancel()
+        await super().shutdown(list(self._listening))
+
+    def _go(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, address = await loop.sock_accept(listening)
+            except OSError:  # the client has gone already, or there are no more file descriptors
+                await asyncio.sleep(0.1)
+                continue
+            household = household_of(address[0])
+            if self._is_crowded(household):
+                with suppress(OSError):
+                    if context is None:
+                        client.send(CROWDED)
+                client.close()
+            else:
+                self._entering[client] = household
+                self._go(self._enter(client, context))
+
+    def _is_crowded(self, household: str) -> bool:
+        """Whether all connections are taken, or all that this address may hold.
+
+        This machine itself may hold them all: it is where a proxy stands, through which everybody comes.
+        """
+        clients = (getattr(connection, "client", None) for connection in self.server_state.connections)
+        held = Counter(household_of(client[0]) for client in clients if client)
+        held += Counter(self._entering.values())
+        if held.total() >= self._total:
+            return True
+        return held[household] >= self._per_address and not ip_address(household.partition("/")[0]).is_loopback
+
+    async def _enter(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+        def entered() -> None:
+            self._entering.pop(client, None)
+
+        def protocol() -> asyncio.Protocol:
+            return Http(self.config, self.server_state, self.lifespan.state, entered)
+
+        handshake_s = HANDSHAKE_S if context else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                protocol, client, ssl=context, ssl_handshake_timeout=handshake_s
+            )
+        except (OSError, TimeoutError):  # TLS's errors too
+            client.close()
+        finally:
+            entered()
 
 
-def serve(app: FastAPI, options: Options, listening: socket.socket, certificate: Path | None, key: Path | None) -> None:
-    """Until SIGINT or SIGTERM."""
+def serve(
+    app: FastAPI, options: Options, listening: socket.socket, metrics: socket.socket | None,
+    certificate: Path | None, key: Path | None,
+) -> None:  # fmt: skip
+    """Until SIGINT or SIGTERM. `metrics`, where it is given, listens on this machine alone, without TLS."""
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_level="error",  # a client's bad request is no news
         access_log=False,
+        http=Http,
+        h11_max_incomplete_event_size=MAX_HEADER,
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME,
         ws_ping_interval=PING_S,
@@ -150,6 +192,10 @@ def serve(app: FastAPI, options: Options, listening: socket.socket, certificate:
         proxy_headers=False,
         server_header=False,
     )
-    server = Server(config)
+    config.load()
+    sockets: dict[socket.socket, ssl.SSLContext | None] = {listening: config.ssl}
+    if metrics is not None:
+        sockets[metrics] = None
+    server = Server(config, sockets, options)
     app.state.drop = server.drop
-    server.run(sockets=[listening])
+    server.run(sockets=[])

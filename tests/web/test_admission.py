@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.admission import Admission, Full, Refused, TooMany, household_of, origin_of
+from web.origins import Origins, origin_of
+from web.seats import Full, NotLetIn, Seats, TooMany, household_of
+from web.token import Token
 
 LISTED = ["https://friend.example", "http://other.example:8080"]
 
@@ -52,7 +54,7 @@ LISTED = ["https://friend.example", "http://other.example:8080"]
     ],
 )
 def test_which_pages_may_connect(origin, host, secure, allowed):
-    assert Admission(1, 1, LISTED).check_origin(origin, host, secure) is allowed
+    assert Origins(LISTED).allows(origin, host, secure) is allowed
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_which_pages_may_connect(origin, host, secure, allowed):
     ],
 )
 def test_the_token(token, authorization, subprotocols, allowed):
-    assert Admission(1, 1, token=token).check_token(authorization, subprotocols) is allowed
+    assert Token(token).accepts(authorization, subprotocols) is allowed
 
 
 @pytest.mark.parametrize(
@@ -99,38 +101,38 @@ def test_which_addresses_count_as_one(address, household):
 
 
 def test_a_full_server_says_so_and_a_seat_is_given_back_once():
-    admission = Admission(seats=2, per_address=2)
-    first = admission.enter("a")
-    with admission.enter("b"):
-        assert admission.free == 0
+    seats = Seats(seats=2, per_address=2)
+    first = seats.enter("a")
+    with seats.enter("b"):
+        assert seats.free == 0
         with pytest.raises(Full, match=r"all 2 places .* try again") as error:
-            admission.enter("c")
+            seats.enter("c")
         assert error.value.code == "server_full"
-    assert admission.free == 1
+    assert seats.free == 1
     first.leave()
     first.leave()
     with first:
         pass
-    assert admission.free == 2
+    assert seats.free == 2
 
 
 def test_one_address_may_not_take_every_seat():
-    admission = Admission(seats=10, per_address=1)
-    with admission.enter("2001:db8::1"):
+    seats = Seats(seats=10, per_address=1)
+    with seats.enter("2001:db8::1"):
         with pytest.raises(TooMany, match="a conversation is open from your address") as error:
-            admission.enter("2001:db8::2")
-        assert error.value.code == "too_many_sessions" and isinstance(error.value, Refused)
-        with admission.enter("2001:db8:0:1::1"):
+            seats.enter("2001:db8::2")
+        assert error.value.code == "too_many_sessions" and isinstance(error.value, NotLetIn)
+        with seats.enter("2001:db8:0:1::1"):
             pass
-    with admission.enter("2001:db8::2"):
-        assert admission.free == 9
+    with seats.enter("2001:db8::2"):
+        assert seats.free == 9
 
 
 def test_a_seat_is_given_back_when_the_session_fails():
-    admission = Admission(1, 1)
-    with pytest.raises(ZeroDivisionError), admission.enter("a"):
+    seats = Seats(1, 1)
+    with pytest.raises(ZeroDivisionError), seats.enter("a"):
         raise ZeroDivisionError
-    assert admission.free == 1
+    assert seats.free == 1
 
 
 @given(
@@ -139,13 +141,13 @@ def test_a_seat_is_given_back_when_the_session_fails():
     st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 9)), max_size=60),
 )
 def test_seats_never_leak(seats, per_address, steps):
-    admission = Admission(seats, per_address)
+    room = Seats(seats, per_address)
     inside, left = [], []
     for address, enters, which in steps:
         if enters:
             have = [a for a, _ in inside].count(address)
             try:
-                inside.append((address, admission.enter(address)))
+                inside.append((address, room.enter(address)))
                 assert have < per_address and len(inside) <= seats
             except Full:
                 assert len(inside) == seats
@@ -155,11 +157,11 @@ def test_seats_never_leak(seats, per_address, steps):
             left.append(inside.pop(which % len(inside))[1])
             left[-1].leave()
             left[which % len(left)].leave()  # again
-        assert admission.free == seats - len(inside)
+        assert room.free == seats - len(inside)
     for _, seat in inside:
         seat.leave()
-    assert admission.free == seats
-    assert len([admission.enter("z") for _ in range(min(seats, per_address))]) == min(seats, per_address)
+    assert room.free == seats
+    assert len([room.enter("z") for _ in range(min(seats, per_address))]) == min(seats, per_address)
 
 
 def test_origins_are_compared_by_their_parts():
@@ -167,9 +169,9 @@ def test_origins_are_compared_by_their_parts():
 
 
 def test_a_rebound_name_is_not_this_machines_own():
-    door = Admission(1, 1, local=True)
-    assert door.check_origin("http://localhost:7860", "localhost:7860", False)
-    assert door.check_origin("http://127.0.0.1:7860", "127.0.0.1:7860", False)
-    assert door.check_origin("http://[::1]:7860", "[::1]:7860", False)
-    assert not door.check_origin("http://evil.example:7860", "evil.example:7860", False)
-    assert Admission(1, 1).check_origin("http://box.lan:7860", "box.lan:7860", False)
+    door = Origins(local=True)
+    assert door.allows("http://localhost:7860", "localhost:7860", False)
+    assert door.allows("http://127.0.0.1:7860", "127.0.0.1:7860", False)
+    assert door.allows("http://[::1]:7860", "[::1]:7860", False)
+    assert not door.allows("http://evil.example:7860", "evil.example:7860", False)
+    assert Origins().allows("http://box.lan:7860", "box.lan:7860", False)

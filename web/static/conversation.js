@@ -259,7 +259,7 @@ export class Conversation extends EventTarget {
     this.#connected = true;
     const again = this.#everConnected;
     this.#everConnected = true;
-    for (const kind of ["offline", "stopped", "server-full", "lagging", "idle", "token"]) this.#solve(kind);
+    for (const kind of ["offline", "origin", "stopped", "server-full", "lagging", "idle", "token"]) this.#solve(kind);
     this.#emit("connected", { session, again });
     if (this.#history.open) this.#responses.askAgain();
     else this.#responses.forget();

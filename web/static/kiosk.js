@@ -10,6 +10,7 @@ import { Screen } from "./kiosk-screen.js";
 import { feelPulse, keepScreenOn, Patience, renew } from "./kiosk-upkeep.js";
 import { setVolume } from "./kiosk-volume.js";
 import { Orb } from "./orb.js";
+import { hideToken } from "./token.js";
 
 const LOOK_MS = 250;
 const RETRY_MS = 3000; // a microphone that is away, a conversation that has ended
@@ -58,11 +59,11 @@ class Kiosk {
   #failures = 0;
 
   constructor(options, screen) {
-    const { token, model, voice, instructions, threshold, attract, key } = options;
+    const { model, voice, instructions, threshold, attract, key } = options;
     const turnDetection = threshold === undefined ? undefined : { type: "server_vad", threshold };
     this.#options = options;
     this.#screen = screen;
-    this.#conversation = new Conversation({ token, model, voice, instructions, turnDetection, suppresses: true, name: "kiosk" });
+    this.#conversation = new Conversation({ model, voice, instructions, turnDetection, suppresses: true, name: "kiosk" });
     const listen = (kind, act) => this.#conversation.addEventListener(kind, ({ detail }) => act(detail));
     listen("state", ({ state }) => this.#changed(state));
     listen("caption", (caption) => this.#caption(caption));
@@ -155,13 +156,14 @@ class Kiosk {
     else if (Object.hasOwn(BLOCKED, kind)) this.#setup.microphone = BLOCKED[kind];
     else if (kind === "idle") this.#startedAt = -Infinity; // again at once
     else if (kind === "token") this.#refused();
+    else if (kind === "origin") this.#setup.options = message;
     else if (detail === "invalid_value" && performance.now() - this.#freshAt < SETTLING_MS) this.#refusedOption(message);
     else if ((kind === "model" && !GOODBYES.has(detail)) || kind === "lagging") this.#failed();
   }
 
   #refused() {
     this.#tokenAt = performance.now();
-    this.#setup.token = this.#options.token ? "token= is not the server's" : "token= is missing: this server wants one";
+    this.#setup.token = "this server has another token now: open /kiosk#token=... with it";
   }
 
   /** Only a voice cannot be checked before the server has it. */
@@ -278,6 +280,7 @@ async function checkModel(model) {
 }
 
 async function begin() {
+  hideToken();
   const options = readOptions(location.search);
   await checkModel(options.model);
   setVolume(options.volume);

@@ -3,9 +3,9 @@
 import { acceptDrops, card } from "./clips.js";
 import { Conversation, expose, semantic } from "./conversation.js";
 import { Orb } from "./orb.js";
+import { hideToken, showToken } from "./token.js";
 import { Transcript } from "./transcript.js";
 
-const TOKEN = "voicechat.token"; // in localStorage
 const $ = (id) => document.getElementById(id);
 
 const WORDS = {
@@ -23,7 +23,8 @@ export async function build() {
   while (!$("orb") || !$("composer")) await new Promise(requestAnimationFrame);
   if (window.voicechat) return;
   document.documentElement.dataset.state = "off";
-  const conversation = new Conversation({ token: localStorage.getItem(TOKEN) ?? undefined, name: "page" });
+  hideToken();
+  const conversation = new Conversation({ name: "page" });
   const transcript = new Transcript({ scroll: $("scroll"), list: $("log"), live: $("said"), empty: $("empty") });
   const update = (settings) => conversation.update(settings);
   const suppress = (noise) => conversation.suppress(noise);
@@ -77,27 +78,27 @@ function showState(conversation) {
 }
 
 function showProblems(conversation) {
-  let tokensTried = 0;
   const hide = () => ($("problem").hidden = true);
-  conversation.addEventListener("problem", ({ detail }) => {
-    const { kind, message, remedy } = detail;
-    const wrong = kind === "token" && tokensTried > 0;
-    $("problem-message").textContent = wrong ? "This token was not accepted." : message;
-    $("problem-remedy").textContent = wrong ? "Check it and try again." : remedy;
+  const show = ({ kind, message, remedy }) => {
+    $("problem-message").textContent = message;
+    $("problem-remedy").textContent = remedy;
     $("token-form").hidden = kind !== "token";
     $("problem").dataset.kind = kind;
     $("problem").hidden = false;
     if (kind === "token") $("token").focus();
-  });
+  };
+  conversation.addEventListener("problem", ({ detail }) => show(detail));
   conversation.addEventListener("solved", ({ detail }) => $("problem").dataset.kind === detail.kind && hide());
   conversation.addEventListener("clip", () => $("problem").dataset.kind === "clip" && hide());
   $("problem-close").onclick = hide;
-  $("token-form").onsubmit = (event) => {
+  $("token-form").onsubmit = async (event) => {
     event.preventDefault();
-    tokensTried++;
-    const token = $("token").value.trim();
-    localStorage.setItem(TOKEN, token);
-    conversation.update({ token });
+    try {
+      await showToken($("token").value.trim());
+    } catch (problem) {
+      return show(problem);
+    }
+    $("token").value = "";
     hide();
     conversation.start();
   };

@@ -15,6 +15,10 @@ const KNOWN = {
   model: ["The answer failed.", "Ask again."],
   "audio-tap-needed": ["The browser is holding the sound back.", "Tap anywhere on the page."],
   offline: ["The server cannot be reached.", "Trying again; the conversation is kept. Is it running, and are you online?"],
+  origin: [
+    "The server refuses this page.",
+    "Whoever runs it can let this page in with --origin, or let the proxy pass the header Host on. Trying again.",
+  ],
   clip: ["This file could not be read as sound.", "Attach a WAV, MP3, Ogg, FLAC or M4A file."],
 };
 

@@ -91,13 +91,15 @@ export class Wire extends EventTarget {
       clearTimeout(patience);
       if (this.#socket !== socket) return;
       this.#socket = null;
+      const refused = !this.ready && !this.#said;
       this.ready = false;
-      this.#lost(code);
+      this.#lost(code, refused);
     };
   }
 
-  #lost(code) {
-    const problem = explain(code, this.#said);
+  async #lost(code, refused) {
+    const problem = (refused && (await this.#refusal())) || explain(code, this.#said);
+    if (refused && (this.#socket || !this.#wanted)) return; // it has begun again, or was left, in the meantime
     const again = this.#wanted && problem.kind !== "token" && problem.kind !== "idle";
     this.#wanted = again;
     if (again) {
@@ -108,6 +110,20 @@ export class Wire extends EventTarget {
     this.#tell(problem, again);
   }
 
+  /** Why no WebSocket was opened, of which browsers say nothing: the server may know this page by another name. */
+  async #refusal() {
+    const door = new URL("../readyz", new URL(this.url, location.href));
+    door.protocol = door.protocol.replace("ws", "http");
+    door.search = new URLSearchParams({ origin: location.origin });
+    const told = await fetch(door, { cache: "no-store", signal: AbortSignal.timeout(CONNECTING) })
+      .then((answer) => answer.json())
+      .catch(() => null);
+    if (told?.origin?.allowed !== false) return null;
+    const expected = told.origin.expected.join(" or ") || "none that it can name";
+    const detail = `expected ${expected}`;
+    return new Problem("origin", detail, `The server refuses pages of ${location.origin}: its own are those of ${expected}.`);
+  }
+
   #tell(problem, again) {
     this.dispatchEvent(new CustomEvent("lost", { detail: { problem, again } }));
   }
@@ -116,6 +132,7 @@ export class Wire extends EventTarget {
 function explain(code, said) {
   const kinds = {
     invalid_api_key: "token",
+    rate_limit_exceeded: "token",
     server_full: "server-full",
     too_many_sessions: "server-full",
     session_idle: "idle",
