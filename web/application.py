@@ -62,9 +62,9 @@ def application(chats: dict[str, VoiceChat], options: Options, metrics_port: int
         return JSONResponse({"status": status, **told}, 200 if status == "ready" else 503)
 
     @app.get("/token")
-    async def signed_in(request: Request) -> Response:
-        """Whether this browser has shown the token: 204, or 401."""
-        return Response(status_code=204 if admission.token.knows(request.cookies) else 401)
+    async def signed_in(request: Request) -> JSONResponse:
+        """Whether this browser has shown the token."""
+        return JSONResponse({"known": admission.token.knows(request.cookies)})
 
     @app.post("/token")
     async def token(request: Request) -> Response:
@@ -80,6 +80,10 @@ def application(chats: dict[str, VoiceChat], options: Options, metrics_port: int
         if options.kiosk and not request.url.query:
             return Response(status_code=307, headers={"Location": f"/kiosk?{options.kiosk}"})
         return FileResponse(STATIC / "kiosk.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/favicon.ico")
+    async def icon() -> Response:
+        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
 
     mimetypes.add_type("text/javascript", ".js")  # whatever the machine's own table says
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

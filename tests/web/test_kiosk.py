@@ -370,3 +370,14 @@ def luminance(colour: str) -> float:
     channels = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_token_behind_the_address_is_used_and_hidden(serve, page):
+    """And the kiosk works on; in the query it would be read by others."""
+    served = serve("--model", "mini", "--greedy", "--token", "sesame", "--kiosk", "invite=Speak.")
+    page.goto(f"{served.url}/kiosk#token=sesame")
+    page.wait_for_selector("body[data-screen=attract]")
+    assert page.evaluate("location.href") == f"{served.url}/kiosk?invite=Speak."
+    page.goto(f"{served.url}/kiosk?token=sesame#token=other")
+    page.wait_for_selector("body[data-screen=setup]")
+    assert "token= stands in the address" in page.inner_text("#setup")

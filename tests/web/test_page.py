@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from streaming.audio import RATE
 from tests.speech import say, silence
 from tests.web import microphone
 from tests.web.microphone import ask
+from tests.web.proxy import Proxy
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -62,6 +64,7 @@ def visit(browser, question):
         contexts.append(context)
         context.add_init_script(microphone.script(question))
         page = context.new_page()
+        page.complaints = complaints
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: fetched.append((url, request.url)))
@@ -74,13 +77,27 @@ def visit(browser, question):
     for context in contexts:
         context.close()
     assert complaints == []
-    assert [f for url, f in fetched if not f.startswith((url, "data:", f"blob:{url}"))] == []
+    assert [f for url, f in fetched if not f.startswith((top := url.partition("/#")[0], "data:", f"blob:{top}"))] == []
 
 
 def be_ready(page) -> None:
     """From now on the page notes its states, and what it tells of turns."""
     page.wait_for_function("window.voicechat")
     page.evaluate(STATES)
+
+
+def visit_with_token(visit, url: str, token: str):
+    """The page, by an address that shows the token."""
+    page = visit(f"{url}/#token={token}")
+    assert page.evaluate("location.href") == f"{url}/"
+    forgive(page)
+    return page
+
+
+def forgive(page) -> None:
+    """The browser itself complains of requests that were refused, as they were meant to be."""
+    refused = re.compile("status of 40[13]|Unexpected response code: 403|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET")
+    page.complaints[:] = [complaint for complaint in page.complaints if not refused.search(complaint)]
 
 
 def wait_for_state(page, state: str) -> None:
@@ -317,22 +334,75 @@ def test_every_control_has_a_name(server, visit):
     assert {"Start talking", "Voice", "Type instead of speaking", "Send"} <= set(names)
 
 
-def test_a_token_is_asked_for_and_a_full_server_says_so(serve, visit):
+def test_the_token_is_shown_once_by_keyboard_alone(serve, browser):
+    """The form stands in the page's place; after it this browser is known, in other tabs and after a restart."""
     url = serve("--model", "echo", "--voice", "tone", "--token", "sesame", "--seats", "1").url
-    page = visit(url)
-    page.click("#start")
-    for token in ("wrong", "sesame"):
-        page.wait_for_selector("#token-form:not([hidden])")
-        page.fill("#token", token)
-        page.press("#token", "Enter")
+    context = browser.new_context(permissions=["microphone"])
+    page = context.new_page()
+    requested = []
+    page.on("request", lambda request: requested.append((request.url, request.headers.get("referer", ""))))
+    page.goto(url)
+    assert "sesame" not in page.content() and page.title() == "voicechat"
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#told:not(:empty)")
+    assert page.inner_text("#told") == "This is not the token. Check it, and try again."
+    page.keyboard.type("sesame")  # the field has the focus again
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    be_ready(page)
+    for _ in range(30):
+        if page.evaluate("document.activeElement.id") == "start":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     wait_for_state(page, "listening")
-    assert page.is_hidden("#problem")
-    other = visit(url)
-    other.evaluate("localStorage.setItem('voicechat.token', 'sesame')")
-    other.reload()
-    other.wait_for_function("window.voicechat")
+    assert not any("sesame" in part for request in requested for part in request)
+    assert page.evaluate("document.cookie + JSON.stringify(localStorage)") == "{}"
+    kept = context.cookies()
+    assert [(cookie["httpOnly"], cookie["sameSite"]) for cookie in kept] == [(True, "Strict")]
+    other = context.new_page()
+    other.goto(url)
+    be_ready(other)
     other.click("#start")
     other.wait_for_function("document.querySelector('#problem-remedy').innerText.includes('waits for a free place')")
+    context.close()
+
+
+def test_a_token_that_changes_in_mid_conversation_is_asked_for_in_the_page(serve, visit):
+    """So that the conversation is kept."""
+    first = serve("--model", "echo", "--voice", "tone", "--token", "open")
+    page = visit_with_token(visit, first.url, "open")
+    page.click("#start")
+    wait_for_state(page, "listening")
+    page.evaluate("voicechat.conversation.say('hello')")
+    page.wait_for_selector("#log li:nth-of-type(2)")
+    first.stop()
+    second = serve("--model", "echo", "--voice", "tone", "--token", "sesame", "--port", str(first.port))
+    page.wait_for_selector("#token-form:not([hidden])", timeout=60_000)
+    for token, told in (("wrong", "not accepted"), ("sesame", None)):
+        page.fill("#token", token)
+        page.press("#token", "Enter")
+        if told:
+            page.wait_for_function(f"document.querySelector('#problem-message').innerText.includes('{told}')")
+    wait_for_state(page, "listening")
+    assert page.is_hidden("#problem") and "hello" in page.inner_text("#log")
+    forgive(page)
+    second.stop()
+
+
+def test_a_page_whose_origin_is_refused_says_so_and_by_what(serve, visit):
+    """Behind a proxy that does not pass the name on; and the server tells its operator."""
+    served = serve("--model", "echo", "--voice", "tone")
+    proxy = Proxy(served.port)
+    page = visit(f"http://localhost:{proxy.port}")
+    page.click("#start")
+    page.wait_for_selector("#problem[data-kind=origin]:not([hidden])")
+    told = page.inner_text("#problem")
+    assert f"refuses pages of http://localhost:{proxy.port}" in told
+    assert f"http://127.0.0.1:{served.port}" in told and "--origin" in told and "Host" in told
+    forgive(page)
+    proxy.close()
 
 
 def test_plain_http_from_elsewhere_is_told_that_it_is_the_address(server, visit):
