@@ -96,9 +96,10 @@ async def until(condition, seconds=PATIENCE_S):
             await asyncio.sleep(0.05)
 
 
-def fetch(server, path):
+def fetch(server, path, **headers):
+    request = urllib.request.Request(f"{server.url}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(f"{server.url}{path}", timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as answer:
         return answer.code, answer.read().decode()
@@ -460,8 +461,9 @@ async def test_the_door(serve):
         await until(lambda: free(server) == 1)
         async with client(server, **token, **elsewhere[1]) as third:
             await third.served()
-    _, told = fetch(server, "/metrics")
-    for reason, count in (("invalid_api_key", 5), ("too_many_sessions", 1), ("server_full", 1)):
+    assert fetch(server, "/metrics")[0] == 401
+    _, told = fetch(server, "/metrics", Authorization="Bearer T.1")
+    for reason, count in (("invalid_api_key", 6), ("too_many_sessions", 1), ("server_full", 1)):
         assert f'voicechat_refused_total{{reason="{reason}"}} {count}.0' in told
 
 
