@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable
 
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import signin
 from web.admission import Admission
 from web.doors import SOCKETS, Door, Who, door_at
+from web.limits import Body, Sending, brings_body, too_much
 from web.metrics import Metrics
 from web.seats import NotLetIn
 from web.token import Guessing
 
-SEND_S = 30.0  # a client that takes nothing for so long is cut off
 TOLD = 100  # refused origins that the operator is told of
 
 # The page and the kiosk work with the cable pulled: a browser is told to fetch nothing from elsewhere.
@@ -71,10 +67,9 @@ class Gate:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        origins = self._admission.origins
         if scope["path"] not in SOCKETS or self._is_for_metrics(scope):
             await _deny(receive, send)
-        elif not origins.answers_to(connection.headers.get("host")) or not self._allows(connection):
+        elif not self._allows(connection):
             self._metrics.refused("foreign_origin")
             await _deny(receive, send)
         else:
@@ -82,17 +77,17 @@ class Gate:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        sent = _Sending(send, lambda: self._drop(connection), scope["path"])
+        sent = Sending(send, lambda: self._drop(connection), _headers(scope["path"]))
         try:
             door = self._admitted(scope, connection)
         except _Answered as answer:
-            if _brings_body(connection.headers):  # which nobody will read
+            if brings_body(connection.headers):  # which nobody will read
                 answer.response.headers["Connection"] = "close"
             await answer.response(scope, receive, sent)
             return
         if scope["path"] == "/":
             scope = {**scope, "query_string": b""}  # Gradio would look for deep links in it
-        await self._app(scope, _Body(receive, door) if door.body else receive, sent)
+        await self._app(scope, Body(receive, door) if door.body else receive, sent)
 
     def _admitted(self, scope: Scope, connection: HTTPConnection) -> Door:
         """The door that a request may go through. Raises _Answered where there is none."""
@@ -100,16 +95,18 @@ class Gate:
         if door is None or (self._is_for_metrics(scope) and scope["path"] != "/metrics"):
             raise _refused(404, "there is nothing at this address")
         if scope["method"] not in door.methods:
-            raise _refused(
-                405, f"this address answers {' and '.join(door.methods)} alone", Allow=", ".join(door.methods)
-            )
+            raise _refused(405, f"this address answers {', '.join(door.methods)} alone", Allow=", ".join(door.methods))
         host = connection.headers.get("host")
-        if not (door.is_file or self._admission.origins.answers_to(host)):
-            raise _refused(421, f"this server does not know the name {_printable(host)}: start it with --origin")
+        if door.who is Who.MEMBER and not (door.is_file or self._admission.origins.answers_to(host)):
+            name = _printable(host)
+            raise _refused(
+                421, f"this server does not go by the name {name}: let a proxy in with --origin https://{name}"
+            )
         if not (door.is_file or self._allows(connection)):
             self._metrics.refused("foreign_origin")
             raise _refused(403, "pages of other websites may not use this server: --origin lets one in")
-        _check_length(connection.headers, door)
+        if wrong := too_much(connection.headers, door):
+            raise _refused(413, wrong)
         if door.who is not Who.ANYBODY and not self._is_for_metrics(scope):
             self._require_token(connection, door)
         return door
@@ -159,72 +156,9 @@ def _refused(status: int, message: str, **headers: str) -> _Answered:
     return _Answered(PlainTextResponse(f"{message}\n", status, headers))
 
 
-class _Sending:
-    """Sends on, with the headers that every answer has; a client that does not read is cut off."""
-
-    def __init__(self, send: Send, drop: Callable[[], None], path: str) -> None:
-        self._send, self._drop = send, drop
-        # a new version of a script is taken at once
-        self._headers = HEADERS | ({"Cache-Control": "no-cache"} if path.startswith("/static/") else {})
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            _add_headers(message, self._headers)
-        try:
-            async with asyncio.timeout(SEND_S):
-                await self._send(message)
-        except TimeoutError:
-            self._drop()
-            raise
-
-
-class _Body:
-    """Receives a body that is not longer, and takes no longer, than the door allows."""
-
-    def __init__(self, receive: Receive, door: Door) -> None:
-        self._receive, self._door = receive, door
-        self._bytes = 0
-        self._until = asyncio.get_running_loop().time() + door.body_s
-        self._whole = False
-
-    async def __call__(self) -> Message:
-        if self._whole:  # what comes now is that the client leaves
-            return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._until):
-                message = await self._receive()
-        except TimeoutError:
-            told = f"this took longer than {self._door.body_s:.0f} s to arrive: send it again over a better line\n"
-            raise HTTPException(408, told, {"Connection": "close"}) from None
-        self._bytes += len(message.get("body", b""))
-        if self._bytes > self._door.body:
-            raise _too_long(self._door)
-        self._whole = not message.get("more_body", False)
-        return message
-
-
-def _brings_body(headers: Headers) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-
-
-def _check_length(headers: Headers, door: Door) -> None:
-    """Refuse a body by what is said of it, unread. Raises _Answered."""
-    if not door.body and _brings_body(headers):
-        raise _refused(413, "nothing may be sent to this address")
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > door.body:
-        raise _refused(413, _too_long(door).detail.strip())
-
-
-def _too_long(door: Door) -> HTTPException:
-    size = f"{door.body / 2**20:.0f} MiB" if door.body >= 2**20 else f"{door.body} bytes"
-    return HTTPException(413, f"this is too long: send at most {size}\n", {"Connection": "close"})
-
-
-def _add_headers(message: MutableMapping[str, Any], headers: Mapping[str, str]) -> None:
-    added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    names = {name for name, _ in added}
-    message["headers"] = [pair for pair in message.get("headers", []) if pair[0].lower() not in names] + added
+def _headers(path: str) -> dict[str, str]:
+    """What every answer says. A new version of a script is taken at once."""
+    return HEADERS | ({"Cache-Control": "no-cache"} if path.startswith("/static/") else {})
 
 
 async def _deny(receive: Receive, send: Send) -> None:

@@ -96,9 +96,7 @@ def visit_with_token(visit, url: str, token: str):
 
 def forgive(page) -> None:
     """The browser itself complains of requests that were refused, as they were meant to be."""
-    refused = re.compile(
-        "status of 40[13]|Unexpected response code: 403|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|iframeResizer|theme.css"
-    )
+    refused = re.compile("status of 40[13]|Unexpected response code: 403|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET")
     page.complaints[:] = [complaint for complaint in page.complaints if not refused.search(complaint)]
 
 
@@ -380,7 +378,7 @@ def test_a_token_that_changes_in_mid_conversation_is_asked_for_in_the_page(serve
     page.evaluate("voicechat.conversation.say('hello')")
     page.wait_for_selector("#log li:nth-of-type(2)")
     first.stop()
-    second = serve("--model", "echo", "--voice", "tone", "--token", "sesame", "--port", str(first.port))
+    serve("--model", "echo", "--voice", "tone", "--token", "sesame", "--port", str(first.port))
     page.wait_for_selector("#token-form:not([hidden])", timeout=60_000)
     for token, told in (("wrong", "not accepted"), ("sesame", None)):
         page.fill("#token", token)
@@ -394,7 +392,7 @@ def test_a_token_that_changes_in_mid_conversation_is_asked_for_in_the_page(serve
 
 
 def test_a_page_whose_origin_is_refused_says_so_and_by_what(serve, browser):
-    """Behind a proxy that does not pass the name on. (Gradio loses its colours there: it asks the wrong name for them.)"""
+    """Behind a proxy that does not pass the name on."""
     served = serve("--model", "echo", "--voice", "tone")
     proxy = Proxy(served.port)
     page = browser.new_page()
