@@ -42,6 +42,8 @@ class Container:
             raise AudioError(f"{name} holds no sound: give a recording, or a video that has a sound track")
         self._container, self._name = container, name
         self._stream = container.streams.audio[0]
+        if self._stream.codec_context is None:
+            raise Unreadable("its sound is coded in a way that is not known")
         self._stream.codec_context.thread_count = 1
         self._packets = self._broken = 0
         self._frames = self._decoded()
@@ -73,6 +75,8 @@ class Container:
             self._packets += 1
             try:
                 yield from packet.decode()
+            except MemoryError:
+                raise
             except FFmpegError:  # the end of a file that was cut, or a bit that fell over
                 self._broken += 1
 
@@ -95,6 +99,8 @@ def opened(file: BinaryIO, name: str) -> Iterator[Container]:
     try:
         with av.open(file, mode="r", options=dict(OPTIONS), metadata_errors="replace") as container:
             yield Container(container, name)
+    except MemoryError:  # FFmpeg's is an FFmpegError too
+        raise
     except FFmpegError as error:
         raise Unreadable(error.strerror or "not known") from None
 

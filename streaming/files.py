@@ -20,6 +20,7 @@ STEP = 131_072  # samples, of all channels together: a file is mixed down in ste
 CHANNELS = 64
 LIMIT_S = 600.0
 NO_FILE = 1 << 48  # frames: what libsndfile says of a FLAC without a length is beyond any file
+NO_MEMORY = 17  # libsndfile's SFE_MALLOC_FAILED
 FORMATS = "WAV, FLAC, Ogg, MP3, M4A or WebM"
 
 
@@ -174,6 +175,8 @@ def _indexed(file: BinaryIO) -> bool:
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
+    if error.code == NO_MEMORY:
+        raise MemoryError from None
     return str(error.error_string).strip().rstrip(".")
 
 
