@@ -142,6 +142,8 @@ async def microphone(
 class Loudspeaker:
     """Plays the answers, and knows what of them has reached the ear."""
 
+    lost = False
+
     def __init__(self, device: Device, latency_s: float) -> None:
         sounddevice = portaudio()
         self.loopback = Loopback(device.rate)
@@ -158,6 +160,9 @@ class Loudspeaker:
             raise InputError(
                 f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD['output']}"
             ) from None
+
+    def begin(self) -> None:
+        """It runs already."""
 
     def add(self, sound: Spoken) -> None:
         self._queue.add(sound)
