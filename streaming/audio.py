@@ -91,9 +91,10 @@ class MixDown:
         self._energies = energies
         if self._signs @ energies @ self._signs >= CANCELLED * np.trace(energies):
             return
-        loudest_first = np.argsort(-np.diag(energies), kind="stable")
+        loudness = np.diag(energies).copy()
+        loudness[0] *= 1.5  # of channels that are about as loud the first one stays as it is
         signs = np.zeros(len(energies))
-        for channel in loudest_first:
+        for channel in np.argsort(-loudness, kind="stable"):
             kept = self._signs[channel]
             signs[channel] = kept if kept * (signs @ energies[channel]) >= 0 else -kept
         self._signs = signs
