@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 from voicechat.errors import InputError
@@ -26,6 +27,38 @@ def check_writable(what: str, path: Path, example: str, seeks: bool = False) -> 
             os.close(os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
     except OSError as error:
         raise InputError(f"{what} {path} cannot be written ({error.strerror}): choose another place") from None
+
+
+def check_folder(what: str, path: Path) -> None:
+    """Raises InputError where nothing can be written in the folder `path`, or it cannot be made."""
+    try:
+        above = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not above.is_dir():
+            raise InputError(f"{what} {path} cannot be a folder, {above} is a file: choose another name")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise InputError(f"{what} {path} cannot be written, nothing may be made in {above}: choose another place")
+    except OSError as error:
+        raise InputError(f"{what} {path} cannot be written ({error.strerror}): choose another place") from None
+
+
+def new_file(text: str) -> Path:
+    """An argument of a command, checked before hours of work are lost for want of a place for their result."""
+    path = Path(text)
+    try:
+        check_writable("the file", path, "result.json")
+    except InputError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return path
+
+
+def new_folder(text: str) -> Path:
+    """The same of a folder, which is made later where there is none."""
+    path = Path(text)
+    try:
+        check_folder("the folder", path)
+    except InputError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return path
 
 
 def same_file(one: Path, other: Path) -> bool:
