@@ -21,7 +21,7 @@ from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.events import Failed, Interrupted, Spoken, TurnEnded, Withdrawn, Yielded
 from voicechat.terminal import devices, sources, wire
 from voicechat.terminal.display import Plain, display
-from voicechat.terminal.options import Options, Recorded, check_writable, complain, debugging, parse, read_recordings
+from voicechat.terminal.options import Options, Recorded, check_outputs, complain, debugging, parse, read_recordings
 from voicechat.terminal.queue import Sink
 from voicechat.terminal.recording import EventLog, Recording, Unplayed
 from voicechat.terminal.remote import RemoteSession
@@ -58,7 +58,7 @@ def _main(arguments: list[str]) -> int:
         if options.list_devices or options.list_voices:
             print(devices.listing() if options.list_devices else "\n".join(voices()))
             return 0
-        check_writable(options)
+        check_outputs(options)
         recordings, attached = read_recordings(options.input), read_recordings(options.attach)
         if options.talks:
             devices.choose(options.microphone, "input", RATE)
@@ -113,11 +113,12 @@ async def _converse(
         source = _source(session, options, recordings, attached, screen, sink)
         working = asyncio.create_task(_work(session, source, log, sink, screen))
         try:
-            return await working
+            code = await working
         except asyncio.CancelledError:
             if not left:
                 raise
-            return left[0]
+            code = left[0]
+    return code or int(log.lost or sink.lost)
 
 
 async def _work(
@@ -127,6 +128,7 @@ async def _work(
     async with aclosing(session.talk(source)) as events, asyncio.TaskGroup() as group:
         ticking = group.create_task(_tick(session, sink, screen))
         async for event in events:
+            sink.begin()  # not before: with a server that lets nobody in, no file is touched
             log.write(event)
             match event:
                 case Spoken():
@@ -142,6 +144,8 @@ async def _work(
                         sink.finish(event.turn)
                     code = 1
             screen.show(event)
+        sink.begin()
+        log.begin()
         ticking.cancel()
     return code
 

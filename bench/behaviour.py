@@ -14,7 +14,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +23,7 @@ from bench.runs import REALTIME, SAMPLE, Task, in_real_time, in_sample_time
 from bench.scenarios import SCENARIOS, Scenario
 from bench.score import Row
 from bench.targets import measured
+from voicechat.writable import new_folder
 
 
 def chosen(only: Sequence[str]) -> list[Scenario]:
@@ -61,13 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--show", type=int, nargs="?", const=3, default=0, metavar="N",
                         help="the timeline of what went wrong, of each scenario's first N (3)")  # fmt: skip
     parser.add_argument("--show-all", action="store_true", help="with --show: also of runs that are as they should be")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="WAVs of what --show shows: microphone and client")
+    parser.add_argument(
+        "--keep", type=new_folder, metavar="FOLDER", help="WAVs of what --show shows: microphone and client"
+    )
     parser.add_argument("--check", action="store_true", help="exit code 1 where a target is missed")
     parser.add_argument("--model", default="mini", help="auto, mini, a directory or a hub id")
     parser.add_argument("--voice", default="espeak")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, in sample time")
     parser.add_argument("--seed", type=int, default=0, help="another seed: other voices, words and offsets")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     parser.add_argument("--list", action="store_true", help="the scenarios, and nothing else")
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 170)

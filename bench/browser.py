@@ -26,6 +26,7 @@ from bench import report
 from bench.cast import speech_of
 from bench.questions import RATE, Question, questions, room
 from bench.served import Served
+from voicechat.writable import new_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -146,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="mini")
     parser.add_argument("--questions", type=int, default=30, help="how many are counted; one more goes before")
     parser.add_argument("--seed", type=int, default=0, help="another seed asks other questions")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
     if options.questions < 1:
         parser.error("nothing is measured without a question: give --questions 1 or more")

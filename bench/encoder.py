@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -25,6 +24,7 @@ from bench.questions import RATE, questions, room
 from streaming.encoder import RollingEncoder
 from voicechat.errors import VoiceChatError
 from voicechat.flamingo.load import find, load
+from voicechat.writable import new_folder
 
 PAUSE_S = 0.8
 NOTICED_S = 0.16  # of quiet, as the endpointer has it
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=90.0, help="length of the recording")
     parser.add_argument("--threads", type=int, default=1, help="that torch may use")
     parser.add_argument("--repeats", type=int, default=10, help="of the single utterance")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
     if options.seconds < 5:
         parser.error("a recording of fewer than 5 s has no pauses: give --seconds 5 or more")

@@ -24,6 +24,7 @@ from bench.decode import agreement, decode, generate_static, prefill, replay
 from bench.fullsize import Subject, build
 from bench.hearing import encoder, first_token
 from bench.rates import rates
+from voicechat.writable import new_folder
 
 FROM_THE_START_S = 480.0  # no section begins later than this: the result must be written within 10 minutes
 
@@ -180,7 +181,7 @@ def _prefill(found: dict[str, Any], _: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gpu", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a tiny model on the CPU, to test this program")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
     if not options.small and not torch.cuda.is_available():
         print("bench.gpu needs a CUDA GPU: run it where torch sees one, or try the program with --small")

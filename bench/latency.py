@@ -14,7 +14,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from bench import report
 from bench.drawing import latency_bars
 from bench.memory import peak_mb, resident_mb
 from bench.questions import RATE, Question, questions, room
+from voicechat.writable import new_folder
 
 if TYPE_CHECKING:
     from voicechat.session import Session
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--voice", default="espeak")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=0, help="another seed asks other questions")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
     if options.questions < 1:
         parser.error("nothing is measured without a question: give --questions 1 or more")

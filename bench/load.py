@@ -32,6 +32,7 @@ from bench.questions import RATE, Question
 from bench.served import Served, cpu_s, memory_mb
 from training.curriculum import a_sum
 from training.voices import test_voice
+from voicechat.writable import new_folder
 
 ROUND_S = 7.0  # about what a question with its answer takes: the speakers begin spread over it
 WANTED_MS = 20.0  # for events that are answered at once
@@ -256,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--detection", default="semantic_vad", choices=("semantic_vad", "server_vad"),
                         help="by what was said, or by half a second of silence")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="another seed asks other questions")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
     for name in ("sessions", "turns", "alone"):
         if getattr(options, name) < 1:

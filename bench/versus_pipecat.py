@@ -30,6 +30,7 @@ from bench.contest import Ours, Pipecat, Side, ask
 from bench.drawing import BLUE, RED, pyplot
 from bench.served import Served
 from bench.trials import Trial, paused, plain
+from voicechat.writable import new_folder
 
 ENVIRONMENT = report.ROOT / ".venv" / "clients" / "pipecat"
 PROGRAM = Path(__file__).parent / "rivals" / "pipecat_pipeline.py"
@@ -212,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pauses", type=int, default=20, help="with a pause, of each length")
     parser.add_argument("--model", type=Path, default=report.ROOT / "voicechat" / "mini", help="a directory")
     parser.add_argument("--seed", type=int, default=0, help="another seed asks other questions")
-    parser.add_argument("--output", type=Path, default=report.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=new_folder, default=report.RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
     if options.questions < 1 or options.pauses < 0:
         parser.error("nothing is measured without a question: give --questions 1 or more, --pauses 0 or more")

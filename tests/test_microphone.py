@@ -151,6 +151,21 @@ def test_it_does_not_interrupt_itself_where_the_microphone_hears_the_loudspeaker
     assert 2 not in holds, "by then the echo is known"
 
 
+def test_a_microphone_on_a_balanced_cable_is_heard(start, tmp_path, question):
+    """Its two channels are of opposite polarity: their mean is silence."""
+    with pulse(tmp_path / "sound") as devices:
+        log = tmp_path / "events.jsonl"
+        program = start(devices.env, "--voice", "tone", "--events", log)
+        assert "headphones" in program.stdout.readline()
+        time.sleep(1.0)
+        said, rate = soundfile.read(question)
+        soundfile.write(tmp_path / "cable.wav", np.stack([said, -said], axis=1), rate)
+        devices.play(tmp_path / "cable.wav")
+        wait_for(lambda: [e for e in events(log) if e["type"] == "turn_ended"], 10)
+        program.send_signal(signal.SIGINT)
+        assert program.wait(30) == 0
+
+
 def test_without_devices_it_says_what_to_do(start, tmp_path):
     pytest.importorskip("sounddevice", exc_type=OSError)
     program = start(without_sound(tmp_path / "sound"))

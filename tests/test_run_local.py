@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -226,6 +227,131 @@ def test_files_that_cannot_be_written(unloaded, tmp_path, question):
     assert question.stat().st_size > 1000
 
 
+def test_what_cannot_be_heard_leaves_no_empty_files(unloaded, tmp_path):
+    """The second time is like the first."""
+    for _ in range(2):
+        files = ("--output", tmp_path / "o.wav", "--events", tmp_path / "e.jsonl")
+        refused(unloaded(*ECHO, "--input", tmp_path / "none.wav", *files), "there is no file")
+        refused(unloaded(*ECHO, "--attach", tmp_path / "none.wav", *files), "there is no file")
+        assert not list(tmp_path.iterdir())
+
+
+def test_with_any_error_nothing_is_made_or_touched(run, tmp_path, question, monkeypatch):
+    (tmp_path / "old.wav").write_bytes(question.read_bytes())
+    (tmp_path / "old.jsonl").write_text("{}\n")
+    (tmp_path / "cut.wav").write_bytes(question.read_bytes()[:999])
+    monkeypatch.setattr("voicechat.terminal.server.OPEN_S", 1.0)
+    before = sorted((p, p.stat().st_mtime_ns, p.stat().st_size) for p in tmp_path.iterdir())
+    for old in ("old", "new"):
+        files = ("--output", tmp_path / f"{old}.wav", "--events", tmp_path / f"{old}.jsonl", "--fast")
+        refused(run("--model", "no/such", "--input", question, *files), "no model")
+        refused(run("--model", "echo", "--voice", "espek", "--input", question, *files), "no voice")
+        refused(run("--model", "echo", "--input", question, tmp_path / "cut.wav", *files), "is truncated")
+        refused(run("--model", "echo", "--input", question, "--seed", "x", *files), "--seed")
+        refused(run("--server", "ws://127.0.0.1:9", "--input", question, *files), "no server is at")
+        refused(run("--server", "ws://no.such.host.invalid", "--input", question, *files), "")
+        refused(run("--server", "wss://127.0.0.1:9", "--certificate", question, "--input", question, *files),
+                "holds no certificate")  # fmt: skip
+        refused(run("--model", "echo", "--input", question, *files[:-1], tmp_path / "x" / "y"), "stands alone")
+    assert sorted((p, p.stat().st_mtime_ns, p.stat().st_size) for p in tmp_path.iterdir()) == before
+
+
+def test_one_file_by_two_names(unloaded, tmp_path, question, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "soft.wav").symlink_to("new.wav")
+    (tmp_path / "link.wav").symlink_to(question.name)
+    (tmp_path / "hard.wav").hardlink_to(question)
+    (tmp_path / "there").symlink_to("folder")
+    monkeypatch.chdir(tmp_path)
+    said = (*ECHO, "--input", question)
+    for name in ("link.wav", "hard.wav", "folder/../question.wav"):
+        refused(unloaded(*said, "--output", name), "would overwrite the recording", name)
+        refused(unloaded(*said, "--events", name), "would overwrite the recording", name)
+    for one, other in (("new.wav", "soft.wav"), ("folder/x", "there/x"), ("x", tmp_path / "folder" / ".." / "x")):
+        refused(unloaded(*said, "--output", one, "--events", other), "give them two names")
+    server = ("--server", "wss://127.0.0.1:9", "--input", question, "--certificate", tmp_path / "c.pem")
+    (tmp_path / "c.pem").write_text("x")
+    refused(unloaded(*server, "--output", "c.pem"), "would overwrite the certificate")
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "folder", "soft.wav", "link.wav", "hard.wav", "there", "question.wav", "c.pem"
+    }  # fmt: skip
+
+
+def test_places_where_nothing_can_be_written(unloaded, tmp_path, question, monkeypatch):
+    said = (*ECHO, "--input", question)
+    (tmp_path / "nowhere.wav").symlink_to(tmp_path / "no" / "a.wav")
+    (tmp_path / "round").symlink_to("round")
+    os.mkfifo(tmp_path / "pipe")
+    for option in ("--output", "--events"):
+        refused(unloaded(*said, option, tmp_path / "nowhere.wav"), "there is no folder", tmp_path / "no")
+        refused(unloaded(*said, option, tmp_path / "round"), "cannot be written", "choose another place")
+        refused(unloaded(*said, option, tmp_path / ("x" * 300)), "File name too long")
+        refused(unloaded(*said, option, question / "a.wav"), "there is no folder")
+    refused(unloaded(*said, "--output", tmp_path / "pipe"), "no file that can be gone back in")
+    monkeypatch.setattr("os.access", lambda path, mode: not str(tmp_path).startswith(str(path)))  # root may do all
+    refused(unloaded(*said, "--output", tmp_path / "a.wav"), "nothing may be made in", tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_ends_no_conversation(run, tmp_path, question):
+    """What cannot be kept is said once; everything else is as it should be."""
+    out, log = tmp_path / "a.wav", tmp_path / "e.jsonl"
+    said = (*ECHO, "--input", question, "--text", "hello")
+    code, printed, err = run(*said, "--output", "/dev/full", "--events", log)
+    assert code == 1 and len(err) == 1 and "--output /dev/full cannot be written (No space left on device)" in err[0]
+    assert len([line for line in printed if line.startswith("voicechat: ")]) == 2
+    assert [json.loads(line)["type"] for line in log.read_text().splitlines()].count("turn_ended") == 2
+    code, printed, err = run(*said, "--output", out, "--events", "/dev/full")
+    assert code == 1 and len(err) == 1 and "--events /dev/full cannot be written (No space left on device)" in err[0]
+    assert len([line for line in printed if line.startswith("voicechat: ")]) == 2
+    assert soundfile.info(out).frames > 10_000
+    code, _, err = run(*said, "--output", "/dev/full", "--events", "/dev/full")
+    assert code == 1 and len(err) == 2
+
+
+def test_a_disk_that_fills_up_leaves_whole_files(tmp_path):
+    """As much of the answers as there was room for, and no half line."""
+    import resource
+
+    out, log = tmp_path / "a.wav", tmp_path / "e.jsonl"
+    log.write_text('{"type": "before"}\n')
+    process = command(
+        *ECHO, "--text", "word " * 20, "--text", "more " * 20, "--output", out, "--events", log,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3_001, 3_001)),
+    )  # fmt: skip
+    printed, complained = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert sorted(line.split(" ")[1] for line in complained.splitlines()) == ["--events", "--output"], complained
+    assert all("the conversation goes on" in line for line in complained.splitlines())
+    assert len([line for line in printed.splitlines() if line.startswith("voicechat: ")]) == 2
+    samples, rate = soundfile.read(out)
+    assert rate == 16_000 and len(samples) == 1_280  # one word; the next had no room
+    lines = log.read_text()
+    assert lines.endswith("\n") and len([json.loads(line) for line in lines.splitlines()]) > 5
+
+
+def test_a_folder_that_goes_before_the_conversation_begins(run, tmp_path, monkeypatch):
+    from voicechat.chat import VoiceChat
+
+    (tmp_path / "gone").mkdir()
+
+    def load(config):
+        (tmp_path / "gone").rmdir()
+        return VoiceChat(config)
+
+    monkeypatch.setattr(run_local, "VoiceChat", load)
+    code, printed, err = run(*ECHO, "--text", "hello", "--output", tmp_path / "gone" / "a.wav")
+    assert code == 1 and "voicechat: You wrote: hello." in printed
+    assert len(err) == 1 and "--output" in err[0] and "No such file or directory" in err[0]
+
+
+def test_no_sound_is_a_wav_without_sound(run, tmp_path):
+    soundfile.write(tmp_path / "nothing.wav", np.zeros(16_000), 16_000)
+    (tmp_path / "a.wav").write_text("old")
+    code, _, _ = run(*ECHO, "--input", tmp_path / "nothing.wav", "--output", tmp_path / "a.wav")
+    assert code == 0 and soundfile.info(tmp_path / "a.wav").frames == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -377,6 +503,7 @@ def test_the_queue_resamples_to_the_loudspeaker(rate):
 
 def test_a_recording_is_valid_at_every_moment(tmp_path):
     recording = Recording(tmp_path / "a.wav", 16_000, paced=False)
+    recording.begin()
     assert soundfile.info(tmp_path / "a.wav").frames == 0
     for sounds in (1, 2, 3):
         recording.add(spoken(1, value=2.0))

@@ -16,14 +16,15 @@ from training.corpus import make
 from training.curve import draw
 from training.evaluate import evaluate
 from training.train import BATCH, HEARING, RATE, train
+from voicechat.writable import new_folder
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--run", type=Path, default=Path("training/runs/mini"))
+parser.add_argument("--run", type=new_folder, default=Path("training/runs/mini"))
 parser.add_argument("--hours", type=float, default=3.0, help="training time in all, the corpus not counted")
 parser.add_argument("--shards", type=int, default=16, help="thousands of utterances to synthesise")
 parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
 parser.add_argument("--each", type=int, default=60, help="test questions a skill")
-parser.add_argument("--out", type=Path, help="also put the model here")
+parser.add_argument("--out", type=new_folder, help="also put the model here")
 a = parser.parse_args()
 
 make(a.run / "corpus", a.shards, os.cpu_count() or 1)

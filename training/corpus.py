@@ -22,6 +22,7 @@ from streaming.mel import FRAME, log_mel
 from training.curriculum import Line, a_line, in_two_parts
 from training.sounds import a_sound, in_a_room
 from training.voices import RATE, Voice, training_voice
+from voicechat.writable import new_folder
 
 SIZE = 1_000
 SKILLS = {
@@ -123,7 +124,7 @@ def make(folder: Path, shards: int, workers: int, first: int = 0) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=new_folder)
     parser.add_argument("--shards", type=int, default=48)
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from voicechat.writable import new_file
+
 
 def draw(log: Path, out: Path) -> None:
     import matplotlib
@@ -33,6 +35,6 @@ def draw(log: Path, out: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=new_file)
     a = parser.parse_args()
     draw(a.run / "log.jsonl", a.out or a.run / "curve.png")

@@ -36,6 +36,7 @@ from training.voices import RATE, Voice, test_voice
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
 from voicechat.verdict import judge, unmarked
+from voicechat.writable import new_file
 
 SKILLS = (
     "sums", "digits", "letters", "visitors", "paused", "unfinished", "listening", "other", "nothing", "typed", "mixed",
@@ -193,7 +194,7 @@ if __name__ == "__main__":
     parser.add_argument("--each", type=int, default=60, help="questions a skill")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", action="store_true", help="print what went wrong")
-    parser.add_argument("--json", type=Path, help="also write the table here")
+    parser.add_argument("--json", type=new_file, help="also write the table here")
     a = parser.parse_args()
     start = time.monotonic()
     result = evaluate(a.model, a.each, a.seed, a.show)

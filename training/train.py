@@ -39,6 +39,7 @@ from training.shape import SYSTEM, TRANSCRIBE, build_model, build_processor, sav
 from training.typed import as_typed
 from training.voices import phonemes
 from voicechat.verdict import unmarked
+from voicechat.writable import new_folder
 
 IGNORE = -100
 TYPED = {"sums": 0.5, "digits": 0.1, "visitors": 0.25, "other": 0.15}  # the mixture of typed turns
@@ -340,7 +341,7 @@ def _checkpoint(path: Path, learner: Learner, optims, seen: int, spent: float) -
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=new_folder)
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--rate", type=float, default=RATE)

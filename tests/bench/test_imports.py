@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ABSENT = "soxr soundfile sounddevice webrtcvad rich espeakng_loader matplotlib"
+ABSENT = "soxr av soundfile sounddevice webrtcvad rich espeakng_loader matplotlib"
 CODE = f"""
 import sys
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
-from streaming.audio import RATE
+from streaming.audio import RATE, MixDown
 from tests.speech import say, silence
 from tests.web import microphone
 from tests.web.microphone import ask
@@ -413,3 +414,48 @@ def test_plain_http_from_elsewhere_is_told_that_it_is_the_address(server, visit)
     page.wait_for_selector("#problem:not([hidden])")
     told = page.inner_text("#problem")
     assert "http://" in told and "It is the address" in told and "--tls" in told and "localhost" in told
+
+
+MIXED = """async ({ left, gains, step }) => {
+    const { MixDown } = await import("/static/mix.js");
+    const mix = new MixDown(24000), channels = gains.map((gain) => Float32Array.from(left, (s) => gain * s));
+    const heard = [];
+    for (let at = 0; at < left.length; at += step) {
+      heard.push(...mix.push(channels.map((channel) => channel.subarray(at, at + step))));
+    }
+    return heard; }"""
+DECODED = """async (base64) => {
+    const { decode } = await import("/static/pcm.js");
+    return [...await decode(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]))]; }"""
+CAPTURED = """async ({ left, gains }) => {
+    const context = new OfflineAudioContext(2, left.length, 24000);
+    await context.audioWorklet.addModule("/static/capture-worklet.js");
+    const node = new AudioWorkletNode(context, "voicechat-capture", { numberOfOutputs: 0 });
+    const heard = [];
+    node.port.onmessage = ({ data }) => heard.push(...data.samples);
+    const buffer = new AudioBuffer({ length: left.length, numberOfChannels: 2, sampleRate: 24000 });
+    gains.forEach((gain, c) => buffer.copyToChannel(Float32Array.from(left, (s) => gain * s), c));
+    const source = new AudioBufferSourceNode(context, { buffer });
+    source.connect(node);
+    source.start();
+    await context.startRendering();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return heard; }"""
+
+
+def test_channels_of_opposite_polarity_do_not_cancel_in_the_page(visit, server, tmp_path):
+    """By the rule of the terminal and the server, for the microphone and for files."""
+    page = visit(server.url)
+    said = soxr.resample(0.5 * say("what is seven times eight"), RATE, 24_000)[:24_000].astype(np.float32)
+    for gains in ([1, -1], [1, -0.5], [-0.4, 1], [1, 1], [1, 0], [0.3, 0.3, -0.7]):
+        channels = said[:, None] * np.array(gains, np.float32)
+        mix = MixDown(24_000)
+        expected = np.concatenate([mix.push(channels[at : at + 128]) for at in range(0, len(said), 128)])
+        heard = page.evaluate(MIXED, {"left": said.tolist(), "gains": gains, "step": 128})
+        np.testing.assert_allclose(heard, expected, atol=1e-5)
+    heard = page.evaluate(CAPTURED, {"left": said.tolist(), "gains": [1, -1]})
+    assert len(heard) > 20_000
+    np.testing.assert_allclose(heard, said[: len(heard)], atol=1e-5)
+    soundfile.write(tmp_path / "a.wav", np.stack([said, -said], axis=1), 24_000)
+    heard = np.array(page.evaluate(DECODED, base64.b64encode((tmp_path / "a.wav").read_bytes()).decode()))
+    assert np.sum(heard**2) > 0.9 * np.sum(said**2)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from streaming.audio import AudioChunk
+from streaming.audio import AudioChunk, MixDown
 from voicechat.errors import InputError
 from voicechat.events import Spoken
 from voicechat.terminal.loopback import Loopback
@@ -80,8 +80,10 @@ def choose(wanted: str | None, kind: Kind, rate: int) -> Device:
         raise InputError(f"no {name} fits {wanted!r}: `--list-devices` shows the numbers and names") from None
     check = sounddevice.check_input_settings if kind == "input" else sounddevice.check_output_settings
     index, own = int(found["index"]), int(found["default_samplerate"])
+    # A system that makes one channel of a microphone's two takes the mean, in which a balanced cable is silent.
+    wide = kind == "input" and found["max_input_channels"] >= 2
     for tried in dict.fromkeys((rate, own)):
-        for channels in (1, 2):
+        for channels in (2, 1) if wide else (1, 2):
             try:
                 check(device=index, channels=channels, dtype="float32", samplerate=tried)
             except (ValueError, sounddevice.PortAudioError) as error:
@@ -112,10 +114,10 @@ async def microphone(
     Raises InputError when it cannot be opened, or delivers nothing any more.
     """
     sounddevice = portaudio()
-    loop, blocks = asyncio.get_running_loop(), asyncio.Queue[np.ndarray]()
+    loop, blocks, mix = asyncio.get_running_loop(), asyncio.Queue[np.ndarray](), MixDown(device.rate)
 
     def callback(samples: np.ndarray, *_: Any) -> None:  # on PortAudio's thread
-        loop.call_soon_threadsafe(blocks.put_nowait, samples.mean(axis=1, dtype=np.float32))
+        loop.call_soon_threadsafe(blocks.put_nowait, samples.copy())
 
     try:
         stream = sounddevice.InputStream(
@@ -129,7 +131,7 @@ async def microphone(
         while True:
             try:
                 async with asyncio.timeout(SILENT_S):  # wait_for would swallow a cancellation, now and then
-                    block = await blocks.get()
+                    block = mix.push(await blocks.get())
             except TimeoutError:
                 raise InputError(
                     f"the microphone {device.name!r} delivers nothing: reconnect it, start again"
@@ -141,6 +143,8 @@ async def microphone(
 
 class Loudspeaker:
     """Plays the answers, and knows what of them has reached the ear."""
+
+    lost = False
 
     def __init__(self, device: Device, latency_s: float) -> None:
         sounddevice = portaudio()
@@ -158,6 +162,9 @@ class Loudspeaker:
             raise InputError(
                 f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD['output']}"
             ) from None
+
+    def begin(self) -> None:
+        """It runs already."""
 
     def add(self, sound: Spoken) -> None:
         self._queue.add(sound)

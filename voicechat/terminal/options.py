@@ -15,6 +15,7 @@ from streaming.files import read_audio
 from tts.voice import DEFAULT_VOICE
 from voicechat.config import DEVICES, Config
 from voicechat.errors import ConfigError, InputError
+from voicechat.writable import check_writable, same_file
 
 EPILOG = """\
 Without --input, --text or --attach it talks: microphone and loudspeaker, until Ctrl-C.
@@ -179,23 +180,19 @@ def read_recordings(paths: list[Path]) -> list[Recorded]:
         raise InputError(str(error)) from None
 
 
-def check_writable(options: Options) -> None:
-    """Raises InputError when --output or --events cannot be written, or would overwrite what is to be heard."""
+def check_outputs(options: Options) -> None:
+    """Raises InputError when --output or --events cannot be written, or would overwrite what is to be read. Touches
+    nothing: they are made when the conversation has begun."""
     for name, path in (("--output", options.output), ("--events", options.events)):
         if path is None:
             continue
-        if path.is_dir():
-            example = path / ("answer.wav" if name == "--output" else "events.jsonl")
-            raise InputError(f"{name} {path} is a folder: add a file name, e.g. {example}")
-        if not path.parent.is_dir():
-            raise InputError(f"{name} {path} cannot be written, there is no folder {path.parent}: create it first")
-        if any(path.exists() and path.samefile(read) for read in (*options.input, *options.attach)):
+        wave = name == "--output"
+        check_writable(name, path, "answer.wav" if wave else "events.jsonl", seeks=wave)
+        if options.certificate and same_file(path, options.certificate):
+            raise InputError(f"{name} {path} would overwrite the certificate: choose another name")
+        if any(same_file(path, other) for other in (*options.input, *options.attach)):
             raise InputError(f"{name} {path} would overwrite the recording that is to be heard: choose another name")
-        try:
-            path.open("ab").close()
-        except OSError as error:
-            raise InputError(f"{name} {path} cannot be written ({error.strerror}): choose another place") from None
-    if options.output and options.events and options.output.samefile(options.events):
+    if options.output and options.events and same_file(options.output, options.events):
         raise InputError(f"--output and --events are both {options.output}: give them two names")
 
 

@@ -16,6 +16,15 @@ RAMP_S = 0.01  # from silence to full, or back: a jump would click
 class Sink(Protocol):
     """What takes the answers: a loudspeaker, or what stands in its place."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether something that should have been kept was not, which has been said."""
+        ...
+
+    def begin(self) -> None:
+        """The conversation has begun; may be called again."""
+        ...
+
     def add(self, sound: Spoken) -> None:
         """The next sound of an answer; that of an old turn is dropped."""
         ...

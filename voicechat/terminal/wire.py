@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 
 from streaming.audio import RATE as MODEL_RATE
-from streaming.audio import AudioChunk, AudioError, mixed_down
+from streaming.audio import AudioChunk, AudioError, MixDown
 from streaming.polyphase import Polyphase
 from voicechat.conversation import Clip
 from voicechat.errors import InputError
@@ -52,21 +52,21 @@ class Upload:
     def __init__(self, piece_s: float) -> None:
         self._size = round(piece_s * RATE)
         self._waiting: list[np.ndarray] = []
-        self._rate = RATE
+        self._rate, self._mix = RATE, MixDown(RATE)
         self._stream: Polyphase | None = None  # None where the source has the wire's rate
 
     def push(self, chunk: AudioChunk) -> np.ndarray:
         """float32 [n] at 24 kHz; n = 0 while a piece fills. Raises AudioError; then nothing of the chunk enters."""
-        samples = mixed_down(chunk.samples)
+        if chunk.rate != self._rate:
+            self._end()
+            self._stream = None if chunk.rate == RATE else Polyphase(chunk.rate, RATE)
+            self._rate, self._mix = chunk.rate, MixDown(chunk.rate)
+        samples = self._mix.push(chunk.samples)
         if not np.isfinite(samples).all():
             raise AudioError(
                 f"the audio holds NaN or infinite samples at {chunk.start_s:.3f} s; this chunk was dropped and the "
                 "stream goes on: check the source's gain or driver"
             )
-        if chunk.rate != self._rate:
-            self._end()
-            self._stream = None if chunk.rate == RATE else Polyphase(chunk.rate, RATE)
-            self._rate = chunk.rate
         self._waiting.append(samples if self._stream is None else self._stream.push(samples))
         return self.take() if sum(map(len, self._waiting)) >= self._size else np.zeros(0, np.float32)
 
@@ -78,7 +78,7 @@ class Upload:
     def flush(self) -> np.ndarray:
         """The rest, with what the filter still holds; after it a new stream may begin."""
         self._end()
-        self._rate, self._stream = RATE, None
+        self._rate, self._mix, self._stream = RATE, MixDown(RATE), None
         return self.take()
 
     def _end(self) -> None:

@@ -1,18 +1,20 @@
 // The microphone, in mono blocks of about 20 ms at the context's own rate.
 
+import { MixDown } from "./mix.js";
+
 class Capture extends AudioWorkletProcessor {
   constructor() {
     super();
     this.block = new Float32Array(Math.round(sampleRate * 0.02));
     this.filled = 0;
+    this.mix = new MixDown(sampleRate); // some browsers give two channels, whatever they were asked for
   }
 
   process([input]) {
-    const quantum = input[0]?.length ?? 0; // no channels while the track is muted by the system
-    for (let i = 0; i < quantum; i++) {
-      let sum = 0;
-      for (const channel of input) sum += channel[i];
-      this.block[this.filled++] = sum / input.length;
+    if (!input.length) return true; // while the track is muted by the system
+    const mono = this.mix.push(input);
+    for (let i = 0; i < mono.length; i++) {
+      this.block[this.filled++] = mono[i];
       if (this.filled === this.block.length) this.send(currentFrame + i + 1);
     }
     return true;

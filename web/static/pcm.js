@@ -1,5 +1,7 @@
 // Samples as the wire, a WAV file and a drawing want them.
 
+import { MixDown } from "./mix.js";
+
 export const RATE = 24000; // Hz, of everything on the wire
 
 /** Float32 -1..1 -> Int16. */
@@ -34,10 +36,11 @@ export async function decode(sound) {
     source.start();
     buffer = await context.startRendering();
   }
+  const channels = Array.from({ length: buffer.numberOfChannels }, (_, c) => buffer.getChannelData(c));
   const mono = new Float32Array(buffer.length);
-  for (let c = 0; c < buffer.numberOfChannels; c++) {
-    const channel = buffer.getChannelData(c);
-    for (let i = 0; i < mono.length; i++) mono[i] += channel[i] / buffer.numberOfChannels;
+  const mix = new MixDown(RATE);
+  for (let at = 0; at < mono.length; at += RATE) {
+    mono.set(mix.push(channels.map((channel) => channel.subarray(at, at + RATE))), at);
   }
   return mono;
 }
