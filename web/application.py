@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from voicechat.chat import VoiceChat
 from web import signin
 from web.admission import Admission
+from web.clips import Clips
 from web.connection import Limits, admit
 from web.gate import Gate
 from web.metrics import Metrics
@@ -26,7 +27,7 @@ STATIC = Path(__file__).parent / "static"
 
 def application(chats: dict[str, VoiceChat], options: Options, metrics_port: int | None = None) -> FastAPI:
     """Everything behind one port. `chats` are the models by name, the first being the default."""
-    metrics, leaving, admission = Metrics(), asyncio.Event(), Admission.of(options)
+    metrics, leaving, admission, clips = Metrics(), asyncio.Event(), Admission.of(options), Clips()
     limits = Limits(options.max_session_min * 60, options.idle_min * 60)
 
     @asynccontextmanager
@@ -80,6 +81,10 @@ def application(chats: dict[str, VoiceChat], options: Options, metrics_port: int
         if options.kiosk and not request.url.query:
             return Response(status_code=307, headers={"Location": f"/kiosk?{options.kiosk}"})
         return FileResponse(STATIC / "kiosk.html", headers={"Cache-Control": "no-cache"})
+
+    @app.post("/clips")
+    async def clip(request: Request) -> Response:
+        return await clips.take(request)
 
     @app.get("/favicon.ico")
     async def icon() -> Response:

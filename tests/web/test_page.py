@@ -15,6 +15,7 @@ import soundfile
 import soxr
 
 from streaming.audio import RATE, MixDown
+from tests.media import encoded
 from tests.speech import say, silence
 from tests.web import microphone
 from tests.web.microphone import ask
@@ -97,7 +98,9 @@ def visit_with_token(visit, url: str, token: str):
 
 def forgive(page) -> None:
     """The browser itself complains of requests that were refused, as they were meant to be."""
-    refused = re.compile("status of 40[13]|Unexpected response code: 403|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET")
+    refused = re.compile(
+        "status of (401|403|422)|Unexpected response code: 403|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET"
+    )
     page.complaints[:] = [complaint for complaint in page.complaints if not refused.search(complaint)]
 
 
@@ -242,6 +245,24 @@ def test_what_is_not_sound_is_refused_with_an_instruction(server, visit, tmp_pat
     page.set_input_files("#file", tmp_path / "notes.wav")
     page.wait_for_selector("#problem:not([hidden])")
     assert "notes.wav could not be read as sound. Attach a WAV" in " ".join(page.inner_text("#problem").split())
+    soundfile.write(tmp_path / "long.flac", np.zeros(RATE * 300, np.float32), RATE)
+    page.set_input_files("#file", tmp_path / "long.flac")
+    page.wait_for_function("document.querySelector('#problem-message').innerText.includes('holds 5 min')")
+    assert page.inner_text("#problem-remedy") == "Cut it."
+    forgive(page)
+
+
+def test_what_phones_and_browsers_record_can_be_dropped(server, visit, tmp_path):
+    """Whatever this browser itself could decode; and it is heard."""
+    page = visit(server.url)
+    question = np.repeat(0.5 * say("what is seven times eight"), 48_000 // RATE)
+    for name in ("phone.m4a", "browser.webm", "noindex.mp3"):
+        drop(page, encoded(tmp_path / name, question))
+        page.wait_for_selector(f"#log .clip >> text={name}")
+    page.fill("#text", "what is two plus two")
+    page.press("#text", "Enter")
+    page.wait_for_function("document.querySelectorAll('#log .assistant').length === 1")
+    wait_to_pass(page, "speaking", "listening")
 
 
 def test_a_dropped_connection_comes_back_with_the_conversation(server, visit):

@@ -12,8 +12,9 @@
 //   connected    {session, again};  disconnected {};  reset {}
 
 import { Answers } from "./answers.js";
+import { decode } from "./decode.js";
 import { creation, History, newId } from "./history.js";
-import { decode, fromBase64, peaks, RATE, toBase64 } from "./pcm.js";
+import { fromBase64, peaks, RATE, toBase64 } from "./pcm.js";
 import { Problem } from "./problems.js";
 import { Recording } from "./recording.js";
 import { Responses } from "./responses.js";
@@ -151,9 +152,7 @@ export class Conversation extends EventTarget {
 
   /** A clip that the next question is about: a file or an AudioBuffer -> {id, name, seconds, peaks}. Throws Problem. */
   async attach(sound, name = sound.name ?? "clip") {
-    const samples = await decode(sound).catch((error) => {
-      throw new Problem("clip", error.message, `${name} could not be read as sound.`);
-    });
+    const samples = await decode(sound, name);
     const seconds = samples.length / RATE;
     if (seconds > LONGEST_CLIP_S) {
       const message = `${name} lasts ${Math.round(seconds)} s.`;

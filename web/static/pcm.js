@@ -23,12 +23,8 @@ export function fromBase64(base64) {
   return Float32Array.from(new Int16Array(bytes.buffer, 0, bytes.length >> 1), (s) => s / 32768);
 }
 
-/** A file or an AudioBuffer -> mono Float32 at 24 kHz. Throws what decodeAudioData throws. */
-export async function decode(sound) {
-  let buffer = sound;
-  if (!(sound instanceof AudioBuffer)) {
-    buffer = await new OfflineAudioContext(1, 1, RATE).decodeAudioData(await sound.arrayBuffer());
-  }
+/** An AudioBuffer -> mono Float32 at 24 kHz. */
+export async function mono(buffer) {
   if (buffer.sampleRate !== RATE) {
     const context = new OfflineAudioContext(buffer.numberOfChannels, Math.ceil(buffer.duration * RATE), RATE);
     const source = new AudioBufferSourceNode(context, { buffer });
@@ -37,12 +33,12 @@ export async function decode(sound) {
     buffer = await context.startRendering();
   }
   const channels = Array.from({ length: buffer.numberOfChannels }, (_, c) => buffer.getChannelData(c));
-  const mono = new Float32Array(buffer.length);
+  const samples = new Float32Array(buffer.length);
   const mix = new MixDown(RATE);
-  for (let at = 0; at < mono.length; at += RATE) {
-    mono.set(mix.push(channels.map((channel) => channel.subarray(at, at + RATE))), at);
+  for (let at = 0; at < samples.length; at += RATE) {
+    samples.set(mix.push(channels.map((channel) => channel.subarray(at, at + RATE))), at);
   }
-  return mono;
+  return samples;
 }
 
 /** The largest magnitude in each of `count` equal parts, for drawing. */
