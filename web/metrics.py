@@ -59,6 +59,7 @@ class Metrics:
             "event_loop_lag_seconds", "The event loop's longest delay in the last 15 s.",
             namespace="voicechat", registry=registry,
         )  # fmt: skip
+        self._tasks = Gauge("tasks", "Tasks of the event loop.", namespace="voicechat", registry=registry)
         self._received = counter("received_bytes_total", "Payload of the clients' frames.")
         self._sent = counter("sent_bytes_total", "Payload of the server's frames.")
         for outcome in OUTCOMES:
@@ -129,6 +130,7 @@ class Metrics:
             await asyncio.sleep(LOOK_S)
             lags.append(max(0.0, perf_counter() - asleep - LOOK_S))
             self._lag.set(max(lags))
+            self._tasks.set(len(asyncio.all_tasks()))
 
     def exposition(self) -> tuple[bytes, str]:
         """The body of /metrics and its content type."""
