@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from time import monotonic
@@ -17,10 +19,12 @@ from streaming.audio import AudioChunk, MixDown
 from voicechat.errors import InputError
 from voicechat.events import Spoken
 from voicechat.terminal.loopback import Loopback
+from voicechat.terminal.options import complain
 from voicechat.terminal.queue import SoundQueue
 
 BLOCK_S = 0.02  # of sound, from the microphone and to the loudspeaker
-SILENT_S = 3.0  # after so long without a single sample the microphone is taken to be gone
+SILENT_S = 3.0  # after so long without a single sample a device is taken to be gone
+AGAIN_S = 1.0  # between two attempts to open one that has gone
 
 Kind = Literal["input", "output"]
 NAMES: dict[Kind, str] = {"input": "microphone", "output": "loudspeaker"}
@@ -111,34 +115,72 @@ async def microphone(
     """What the microphone hears, for ever, as `clean` leaves it; `level` is told the RMS of each block, full scale
     being 1.
 
-    Raises InputError when it cannot be opened, or delivers nothing any more.
+    One that goes is waited for. Raises InputError when it cannot be opened in the first place, or delivers nothing.
     """
+    mix, received, gone = MixDown(device.rate), 0, False
+    while True:
+        try:
+            async with aclosing(_blocks(device, again=gone)) as blocks:
+                async for wide in blocks:
+                    if gone:
+                        complain(f"the microphone {device.name!r} is back")
+                        gone = False
+                    block = mix.push(wide)
+                    level(float(np.sqrt(np.mean(block * block))))
+                    yield clean(AudioChunk(block, device.rate, received / device.rate))
+                    received += len(block)
+        except InputError as error:
+            if not received:
+                raise
+            if not gone:
+                complain(f"{error}; it is heard again as soon as it is there")
+                gone = True
+        await asyncio.sleep(AGAIN_S)
+
+
+async def _blocks(device: Device, again: bool) -> AsyncGenerator[np.ndarray, None]:
+    """float32 [n, channels], until the microphone delivers nothing any more. Raises InputError then, and when it
+    cannot be opened."""
     sounddevice = portaudio()
-    loop, blocks, mix = asyncio.get_running_loop(), asyncio.Queue[np.ndarray](), MixDown(device.rate)
+    loop, blocks = asyncio.get_running_loop(), asyncio.Queue[np.ndarray]()
 
     def callback(samples: np.ndarray, *_: Any) -> None:  # on PortAudio's thread
         loop.call_soon_threadsafe(blocks.put_nowait, samples.copy())
 
     try:
-        stream = sounddevice.InputStream(
-            samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-            blocksize=round(BLOCK_S * device.rate), latency="low", callback=callback,
-        )  # fmt: skip
+        with _quiet() if again else nullcontext():
+            stream = sounddevice.InputStream(
+                samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
+                blocksize=round(BLOCK_S * device.rate), latency="low", callback=callback,
+            )  # fmt: skip
+            stream.start()
     except sounddevice.PortAudioError as error:
         raise InputError(f"the microphone {device.name!r} cannot be opened ({error}): {INSTEAD['input']}") from None
-    received = 0
-    with stream:
+    try:
         while True:
             try:
                 async with asyncio.timeout(SILENT_S):  # wait_for would swallow a cancellation, now and then
-                    block = mix.push(await blocks.get())
+                    block = await blocks.get()
             except TimeoutError:
-                raise InputError(
-                    f"the microphone {device.name!r} delivers nothing: reconnect it, start again"
-                ) from None
-            level(float(np.sqrt(np.mean(block * block))))
-            yield clean(AudioChunk(block, device.rate, received / device.rate))
-            received += len(block)
+                raise InputError(f"the microphone {device.name!r} delivers nothing: reconnect it") from None
+            yield block
+    finally:
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """PortAudio writes to stderr why a device cannot be opened, whoever asks; of one that is tried again and again
+    that is known."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 class Loudspeaker:
@@ -147,21 +189,29 @@ class Loudspeaker:
     lost = False
 
     def __init__(self, device: Device, latency_s: float) -> None:
-        sounddevice = portaudio()
         self.loopback = Loopback(device.rate)
+        self._device, self._latency_s = device, latency_s
+        self._called = self._tried = monotonic()  # by PortAudio; when it was opened last
+        self._gone = False
         self._queue = SoundQueue(device.rate)
         self._marks: deque[tuple[float, int, float]] = deque()  # (when it is heard, turn, seconds of it)
         self._heard = (0, 0.0)
+        self._stream = self._open()
+
+    def _open(self) -> Any:
+        """A stream that runs. Raises InputError."""
+        sounddevice, device = portaudio(), self._device
         try:
-            self._stream = sounddevice.OutputStream(
+            stream = sounddevice.OutputStream(
                 samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-                blocksize=round(BLOCK_S * device.rate), latency=latency_s, callback=self._callback,
+                blocksize=round(BLOCK_S * device.rate), latency=self._latency_s, callback=self._callback,
             )  # fmt: skip
-            self._stream.start()
+            stream.start()
         except sounddevice.PortAudioError as error:
             raise InputError(
                 f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD['output']}"
             ) from None
+        return stream
 
     def begin(self) -> None:
         """It runs already."""
@@ -180,6 +230,7 @@ class Loudspeaker:
 
     def played(self) -> tuple[int, float]:
         now = monotonic()
+        self._watch(now)
         while self._marks and self._marks[0][0] <= now:
             _, turn, seconds = self._marks.popleft()
             self._heard = (turn, seconds)
@@ -187,10 +238,30 @@ class Loudspeaker:
 
     def close(self) -> None:
         """Silence, at once."""
-        self._stream.abort()
-        self._stream.close()
+        self._stream.abort(ignore_errors=True)
+        self._stream.close(ignore_errors=True)
+
+    def _watch(self, now: float) -> None:
+        """PortAudio asks for sound all the time, be it silence. A device that asks no more has gone, and is waited for:
+        what had not been played is played when it is back."""
+        if now - self._called < SILENT_S:
+            if self._gone and self._called > self._tried + AGAIN_S:  # opened, it asks for a little at once
+                complain(f"the loudspeaker {self._device.name!r} is back")
+                self._gone = False
+            return
+        if not self._gone:
+            complain(
+                f"the loudspeaker {self._device.name!r} takes no more sound: reconnect it; the answers wait for it"
+            )
+            self._gone = True
+        if now - self._tried >= AGAIN_S:
+            self._tried = now
+            self.close()
+            with suppress(InputError), _quiet():
+                self._stream = self._open()
 
     def _callback(self, out: np.ndarray, size: int, *_: Any) -> None:  # on PortAudio's thread
+        self._called = monotonic()
         samples = self._queue.take(size)
         out[: len(samples)] = samples[:, None]
         out[len(samples) :] = 0
