@@ -1,26 +1,16 @@
-"""Microphones and loudspeakers, through PortAudio. Imported only when one is needed."""
+"""Which microphones and loudspeakers there are, through PortAudio. It is imported only when one is needed."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import os
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from time import monotonic
 from typing import Any, Literal
 
-import numpy as np
-
-from streaming.audio import AudioChunk, MixDown
 from voicechat.errors import InputError
-from voicechat.events import Spoken
-from voicechat.terminal.loopback import Loopback
-from voicechat.terminal.options import complain
-from voicechat.terminal.queue import SoundQueue
 
 BLOCK_S = 0.02  # of sound, from the microphone and to the loudspeaker
 SILENT_S = 3.0  # after so long without a single sample a device is taken to be gone
@@ -109,68 +99,8 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-async def microphone(
-    device: Device, level: Callable[[float], None], clean: Callable[[AudioChunk], AudioChunk]
-) -> AsyncGenerator[AudioChunk, None]:
-    """What the microphone hears, for ever, as `clean` leaves it; `level` is told the RMS of each block, full scale
-    being 1.
-
-    One that goes is waited for. Raises InputError when it cannot be opened in the first place, or delivers nothing.
-    """
-    mix, received, gone = MixDown(device.rate), 0, False
-    while True:
-        try:
-            async with aclosing(_blocks(device, again=gone)) as blocks:
-                async for wide in blocks:
-                    if gone:
-                        complain(f"the microphone {device.name!r} is back")
-                        gone = False
-                    block = mix.push(wide)
-                    level(float(np.sqrt(np.mean(block * block))))
-                    yield clean(AudioChunk(block, device.rate, received / device.rate))
-                    received += len(block)
-        except InputError as error:
-            if not received:
-                raise
-            if not gone:
-                complain(f"{error}; it is heard again as soon as it is there")
-                gone = True
-        await asyncio.sleep(AGAIN_S)
-
-
-async def _blocks(device: Device, again: bool) -> AsyncGenerator[np.ndarray, None]:
-    """float32 [n, channels], until the microphone delivers nothing any more. Raises InputError then, and when it
-    cannot be opened."""
-    sounddevice = portaudio()
-    loop, blocks = asyncio.get_running_loop(), asyncio.Queue[np.ndarray]()
-
-    def callback(samples: np.ndarray, *_: Any) -> None:  # on PortAudio's thread
-        loop.call_soon_threadsafe(blocks.put_nowait, samples.copy())
-
-    try:
-        with _quiet() if again else nullcontext():
-            stream = sounddevice.InputStream(
-                samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-                blocksize=round(BLOCK_S * device.rate), latency="low", callback=callback,
-            )  # fmt: skip
-            stream.start()
-    except sounddevice.PortAudioError as error:
-        raise InputError(f"the microphone {device.name!r} cannot be opened ({error}): {INSTEAD['input']}") from None
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(SILENT_S):  # wait_for would swallow a cancellation, now and then
-                    block = await blocks.get()
-            except TimeoutError:
-                raise InputError(f"the microphone {device.name!r} delivers nothing: reconnect it") from None
-            yield block
-    finally:
-        stream.abort(ignore_errors=True)
-        stream.close(ignore_errors=True)
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """PortAudio writes to stderr why a device cannot be opened, whoever asks; of one that is tried again and again
     that is known."""
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -181,92 +111,3 @@ def _quiet() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
-
-
-class Loudspeaker:
-    """Plays the answers, and knows what of them has reached the ear."""
-
-    lost = False
-
-    def __init__(self, device: Device, latency_s: float) -> None:
-        self.loopback = Loopback(device.rate)
-        self._device, self._latency_s = device, latency_s
-        self._called = self._tried = monotonic()  # by PortAudio; when it was opened last
-        self._gone = False
-        self._queue = SoundQueue(device.rate)
-        self._marks: deque[tuple[float, int, float]] = deque()  # (when it is heard, turn, seconds of it)
-        self._heard = (0, 0.0)
-        self._stream = self._open()
-
-    def _open(self) -> Any:
-        """A stream that runs. Raises InputError."""
-        sounddevice, device = portaudio(), self._device
-        try:
-            stream = sounddevice.OutputStream(
-                samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-                blocksize=round(BLOCK_S * device.rate), latency=self._latency_s, callback=self._callback,
-            )  # fmt: skip
-            stream.start()
-        except sounddevice.PortAudioError as error:
-            raise InputError(
-                f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD['output']}"
-            ) from None
-        return stream
-
-    def begin(self) -> None:
-        """It runs already."""
-
-    def add(self, sound: Spoken) -> None:
-        self._queue.add(sound)
-
-    def finish(self, turn: int) -> None:
-        self._queue.finish(turn)
-
-    def stop(self, turn: int) -> None:
-        self._queue.stop(turn)
-
-    def turn_down(self, turn: int, gain: float) -> None:
-        self._queue.turn_down(turn, gain)
-
-    def played(self) -> tuple[int, float]:
-        now = monotonic()
-        self._watch(now)
-        while self._marks and self._marks[0][0] <= now:
-            _, turn, seconds = self._marks.popleft()
-            self._heard = (turn, seconds)
-        return self._heard
-
-    def close(self) -> None:
-        """Silence, at once."""
-        self._stream.abort(ignore_errors=True)
-        self._stream.close(ignore_errors=True)
-
-    def _watch(self, now: float) -> None:
-        """PortAudio asks for sound all the time, be it silence. A device that asks no more has gone, and is waited for:
-        what had not been played is played when it is back."""
-        if now - self._called < SILENT_S:
-            if self._gone and self._called > self._tried + AGAIN_S:  # opened, it asks for a little at once
-                complain(f"the loudspeaker {self._device.name!r} is back")
-                self._gone = False
-            return
-        if not self._gone:
-            complain(
-                f"the loudspeaker {self._device.name!r} takes no more sound: reconnect it; the answers wait for it"
-            )
-            self._gone = True
-        if now - self._tried >= AGAIN_S:
-            self._tried = now
-            self.close()
-            with suppress(InputError), _quiet():
-                self._stream = self._open()
-
-    def _callback(self, out: np.ndarray, size: int, *_: Any) -> None:  # on PortAudio's thread
-        self._called = monotonic()
-        samples = self._queue.take(size)
-        out[: len(samples)] = samples[:, None]
-        out[len(samples) :] = 0
-        self.loopback.play(out[:, 0].copy())
-        if len(samples):
-            turn, taken = self._queue.position
-            # A resampled answer may come out a sample shorter than it went in: 1 ms makes up for it.
-            self._marks.append((monotonic() + self._stream.latency + BLOCK_S, turn, taken / self._queue.rate + 0.001))
