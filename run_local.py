@@ -21,6 +21,8 @@ from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.events import Failed, Interrupted, Spoken, TurnEnded, Withdrawn, Yielded
 from voicechat.terminal import devices, sources, wire
 from voicechat.terminal.display import Plain, display
+from voicechat.terminal.loudspeaker import Loudspeaker
+from voicechat.terminal.microphone import microphone as listen
 from voicechat.terminal.options import Options, Recorded, check_outputs, complain, debugging, parse, read_recordings
 from voicechat.terminal.queue import Sink
 from voicechat.terminal.recording import EventLog, Recording, Unplayed
@@ -177,10 +179,10 @@ def _source(
     """The microphone, or what stands in its place."""
     if options.talks:
         microphone = devices.choose(options.microphone, "input", RATE)
-        if isinstance(sink, devices.Loudspeaker):
+        if isinstance(sink, Loudspeaker):
             screen.line("", HEADPHONES)
-            return devices.microphone(microphone, screen.level, sink.loopback.clean)
-        return devices.microphone(microphone, screen.level, lambda chunk: chunk)
+            return listen(microphone, screen.level, sink.loopback.clean)
+        return listen(microphone, screen.level, lambda chunk: chunk)
     clips = [sources.as_clip(*recorded) for recorded in attached]
     return sources.turns(session, options.text, recordings, clips, options.fast)
 
@@ -190,7 +192,7 @@ def _sink(options: Options, rate: int) -> Sink:
     if options.output is not None:
         return Recording(options.output, rate, paced=not options.fast)
     if options.plays:
-        return devices.Loudspeaker(devices.choose(options.loudspeaker, "output", rate), options.latency / 1000)
+        return Loudspeaker(devices.choose(options.loudspeaker, "output", rate), options.latency / 1000)
     return Unplayed()
 
 

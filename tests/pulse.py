@@ -39,6 +39,11 @@ class Pulse:
         for line in inputs.splitlines():
             subprocess.run(["pactl", "set-sink-input-volume", line.split()[0], "-6dB"], env=self.env, check=True)
 
+    def suspend(self, kind: str, name: str, suspended: bool = True) -> None:
+        """A device ("source" or "sink") neither gives nor takes anything, or does again."""
+        command = ["pactl", f"suspend-{kind}", name, str(int(suspended))]
+        subprocess.run(command, env=self.env, check=True, timeout=20)
+
     @contextlib.contextmanager
     def recording(self, path: Path) -> Iterator[None]:
         """What the loudspeaker plays, into a WAV of 48 kHz."""

@@ -166,6 +166,29 @@ def test_a_microphone_on_a_balanced_cable_is_heard(start, tmp_path, question):
         assert program.wait(30) == 0
 
 
+@pytest.mark.parametrize(("device", "kind", "name"), [("microphone", "source", "mic"), ("loudspeaker", "sink", "spk")])
+def test_a_device_that_goes_and_comes_back(start, tmp_path, question, device, kind, name):
+    """That is said, and the conversation goes on when it is back."""
+    with pulse(tmp_path / "sound") as devices:
+        log = tmp_path / "events.jsonl"
+        program = start(devices.env, "--voice", "tone", "--events", log)
+        assert "headphones" in program.stdout.readline()
+        time.sleep(1.0)
+        devices.play(question)
+        wait_for(lambda: [e for e in events(log) if e["type"] == "turn_ended"], 10)
+        time.sleep(2.0)  # until it has been played
+        devices.suspend(kind, name)
+        assert f"the {device}" in program.stderr.readline()
+        time.sleep(2.0)  # it is tried again in vain
+        devices.suspend(kind, name, False)
+        assert f"the {device}" in (back := program.stderr.readline()) and "is back" in back
+        devices.play(question)
+        wait_for(lambda: [e for e in events(log) if e["type"] == "turn_ended"][1:], 10)
+        program.send_signal(signal.SIGINT)
+        _, complained = program.communicate(timeout=30)
+        assert program.returncode == 0 and complained == ""
+
+
 def test_without_devices_it_says_what_to_do(start, tmp_path):
     pytest.importorskip("sounddevice", exc_type=OSError)
     program = start(without_sound(tmp_path / "sound"))

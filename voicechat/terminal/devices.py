@@ -1,26 +1,20 @@
-"""Microphones and loudspeakers, through PortAudio. Imported only when one is needed."""
+"""Which microphones and loudspeakers there are, through PortAudio. It is imported only when one is needed."""
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from time import monotonic
 from typing import Any, Literal
 
-import numpy as np
-
-from streaming.audio import AudioChunk, MixDown
 from voicechat.errors import InputError
-from voicechat.events import Spoken
-from voicechat.terminal.loopback import Loopback
-from voicechat.terminal.queue import SoundQueue
 
 BLOCK_S = 0.02  # of sound, from the microphone and to the loudspeaker
-SILENT_S = 3.0  # after so long without a single sample the microphone is taken to be gone
+SILENT_S = 3.0  # after so long without a single sample a device is taken to be gone
+AGAIN_S = 1.0  # between two attempts to open one that has gone
 
 Kind = Literal["input", "output"]
 NAMES: dict[Kind, str] = {"input": "microphone", "output": "loudspeaker"}
@@ -105,97 +99,15 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-async def microphone(
-    device: Device, level: Callable[[float], None], clean: Callable[[AudioChunk], AudioChunk]
-) -> AsyncGenerator[AudioChunk, None]:
-    """What the microphone hears, for ever, as `clean` leaves it; `level` is told the RMS of each block, full scale
-    being 1.
-
-    Raises InputError when it cannot be opened, or delivers nothing any more.
-    """
-    sounddevice = portaudio()
-    loop, blocks, mix = asyncio.get_running_loop(), asyncio.Queue[np.ndarray](), MixDown(device.rate)
-
-    def callback(samples: np.ndarray, *_: Any) -> None:  # on PortAudio's thread
-        loop.call_soon_threadsafe(blocks.put_nowait, samples.copy())
-
+@contextmanager
+def quiet() -> Iterator[None]:
+    """PortAudio writes to stderr why a device cannot be opened, whoever asks; of one that is tried again and again
+    that is known."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        stream = sounddevice.InputStream(
-            samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-            blocksize=round(BLOCK_S * device.rate), latency="low", callback=callback,
-        )  # fmt: skip
-    except sounddevice.PortAudioError as error:
-        raise InputError(f"the microphone {device.name!r} cannot be opened ({error}): {INSTEAD['input']}") from None
-    received = 0
-    with stream:
-        while True:
-            try:
-                async with asyncio.timeout(SILENT_S):  # wait_for would swallow a cancellation, now and then
-                    block = mix.push(await blocks.get())
-            except TimeoutError:
-                raise InputError(
-                    f"the microphone {device.name!r} delivers nothing: reconnect it, start again"
-                ) from None
-            level(float(np.sqrt(np.mean(block * block))))
-            yield clean(AudioChunk(block, device.rate, received / device.rate))
-            received += len(block)
-
-
-class Loudspeaker:
-    """Plays the answers, and knows what of them has reached the ear."""
-
-    lost = False
-
-    def __init__(self, device: Device, latency_s: float) -> None:
-        sounddevice = portaudio()
-        self.loopback = Loopback(device.rate)
-        self._queue = SoundQueue(device.rate)
-        self._marks: deque[tuple[float, int, float]] = deque()  # (when it is heard, turn, seconds of it)
-        self._heard = (0, 0.0)
-        try:
-            self._stream = sounddevice.OutputStream(
-                samplerate=device.rate, device=device.index, channels=device.channels, dtype="float32",
-                blocksize=round(BLOCK_S * device.rate), latency=latency_s, callback=self._callback,
-            )  # fmt: skip
-            self._stream.start()
-        except sounddevice.PortAudioError as error:
-            raise InputError(
-                f"the loudspeaker {device.name!r} cannot be opened ({error}): {INSTEAD['output']}"
-            ) from None
-
-    def begin(self) -> None:
-        """It runs already."""
-
-    def add(self, sound: Spoken) -> None:
-        self._queue.add(sound)
-
-    def finish(self, turn: int) -> None:
-        self._queue.finish(turn)
-
-    def stop(self, turn: int) -> None:
-        self._queue.stop(turn)
-
-    def turn_down(self, turn: int, gain: float) -> None:
-        self._queue.turn_down(turn, gain)
-
-    def played(self) -> tuple[int, float]:
-        now = monotonic()
-        while self._marks and self._marks[0][0] <= now:
-            _, turn, seconds = self._marks.popleft()
-            self._heard = (turn, seconds)
-        return self._heard
-
-    def close(self) -> None:
-        """Silence, at once."""
-        self._stream.abort()
-        self._stream.close()
-
-    def _callback(self, out: np.ndarray, size: int, *_: Any) -> None:  # on PortAudio's thread
-        samples = self._queue.take(size)
-        out[: len(samples)] = samples[:, None]
-        out[len(samples) :] = 0
-        self.loopback.play(out[:, 0].copy())
-        if len(samples):
-            turn, taken = self._queue.position
-            # A resampled answer may come out a sample shorter than it went in: 1 ms makes up for it.
-            self._marks.append((monotonic() + self._stream.latency + BLOCK_S, turn, taken / self._queue.rate + 0.001))
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
