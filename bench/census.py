@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.served import memory_mb
@@ -29,10 +28,8 @@ class Census:
         """Of the server with this process id; `temporary` is its folder for temporary files. Linux alone."""
         process = Path(f"/proc/{pid}")
         memory = memory_mb(pid)
-        with urllib.request.urlopen(f"{url}/readyz", timeout=30) as answer:
-            ready = json.load(answer)
-        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
+        ready = httpx.get(f"{url}/readyz", timeout=30).json()  # whether or not there is a free seat
+        families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=30).text)
         tasks = next(family.samples[0].value for family in families if family.name == "voicechat_tasks")
         return cls(
             memory_mb=memory["now"] if memory else 0.0,

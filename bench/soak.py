@@ -55,9 +55,8 @@ async def soak(served: Served, temporary: Path, conversations: int, at_once: int
         nonlocal done
         for number in numbers:
             try:
-                deeds.update(
-                    (await Visitor(served.url, asked, clip, random.Random(f"{seed} {number}")).talk()).split(", ")
-                )
+                visitor = Visitor(served.url, asked, clip, random.Random(f"{seed} {number}"))
+                deeds.update(await visitor.talk())
             except (Failed, OSError, TimeoutError) as failed:
                 failures.append(f"conversation {number}: {report.one_line(failed)}")
             done += 1
@@ -167,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("nothing is found out without a conversation: give 1 or more")
     with tempfile.TemporaryDirectory() as temporary:
         os.environ["TMPDIR"] = temporary
-        serve = ["--model", options.model, "--voice", options.voice, "--seats", str(options.at_once)]
+        serve = ["--model", options.model, "--voice", options.voice, "--seats", str(2 * options.at_once)]
         with Served(serve) as served:
             result = asyncio.run(
                 soak(served, Path(temporary), options.conversations, options.at_once, options.seed)

@@ -147,7 +147,8 @@ def _load() -> Engine:
     def collect(samples: "_Pointer[ctypes.c_short]", count: int, events: "_Pointer[_Event]") -> int:
         try:
             if samples and count > 0:
-                sound.append(np.ctypeslib.as_array(samples, (count,)).copy())
+                # not as_array, which makes a ctypes type for each length, for ever
+                sound.append(np.frombuffer(ctypes.string_at(samples, 2 * count), np.int16))
             index = 0
             while events[index].type:
                 if events[index].type == _WORD_EVENT:

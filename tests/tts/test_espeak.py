@@ -1,5 +1,6 @@
 """The embedded voice: quick, stoppable, aligned, and one engine for many threads."""
 
+import ctypes
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -137,3 +138,12 @@ def test_languages_sound_different() -> None:
 def test_options_out_of_range(options: dict[str, int]) -> None:
     with pytest.raises(VoiceError, match=r"80\.\.450"):
         Espeak(**options)
+
+
+def test_what_was_said_leaves_no_types_behind() -> None:
+    """A ctypes type lives for ever, and sounds have many lengths."""
+    sound("Once, so that everything is there.", Espeak("en-us"))
+    before = len(ctypes._pointer_type_cache)
+    for number in range(20):
+        sound(f"{number} and {number * 7919}", Espeak("en-us"))
+    assert len(ctypes._pointer_type_cache) == before
