@@ -85,8 +85,8 @@ class Endpointer:
     changed while the speaker pauses (`wait`), when it is known better whether he has finished.
     """
 
-    def __init__(self, times: EndpointTimes, frame_s: float = 0.032, seen: int = 0) -> None:
-        """`seen`: how many frames have passed already; time goes on from there."""
+    def __init__(self, times: EndpointTimes, frame_s: float = 0.032, seen: float = 0) -> None:
+        """`seen`: how many frames have passed already; time goes on from there, and no segment begins earlier."""
         if not frame_s > 0:
             raise ValueError(f"frame_s is {frame_s}: make it positive, e.g. 0.032")
         self.times = times
@@ -94,14 +94,14 @@ class Endpointer:
         self._min_speech = _frames(times.min_speech_s, frame_s)
         self._pause, self._breath = _frames(times.pause_s, frame_s), _frames(BREATH_S, frame_s)
         self.reset()
-        self._now = seen
+        self._now, self._free_s = seen, seen * frame_s
 
     def reset(self) -> None:
         """Forget everything; time starts at 0 again."""
-        self._now = 0  # frames seen
+        self._now = 0.0  # frames seen
         self._voiced = self._stirs = False
         self._run = 0  # voiced frames in a row
-        self._voice_end = 0  # frame after the last voiced one
+        self._voice_end = 0.0  # frame after the last voiced one
         self._paused = False
         self._rambling = False  # the voice goes on after a cut
         self._silence = _frames(self.times.silence_s, self.frame_s)

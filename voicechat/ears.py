@@ -36,8 +36,7 @@ class Ears:
 
     def listen(self, times: EndpointTimes | None) -> None:
         """Look for speech by these times, from now on; None: every sound is meant for us, until `commit`."""
-        seen = round(self._samples / FRAME)
-        self._endpointer = Endpointer(times, FRAME / RATE, seen) if times else None
+        self._endpointer = Endpointer(times, FRAME / RATE, self._samples / FRAME) if times else None
         self._paused = False
 
     @property
@@ -82,9 +81,8 @@ class Ears:
 
         `played(n)` gives the next float32 [n] at 16 kHz. Raises AudioError for sound that is none.
         """
-        if chunk.rate != self._resampler.rate:
-            self._resampler = Resampler(chunk.rate)
-        for block in self._short.push(self._resampler.push(chunk.samples)):
+        samples = self._resampled(chunk)
+        for block in self._short.push(samples):
             yield from self._blocks.push(self._canceller.process(block, played(len(block))))
 
     def hear(self, frame: np.ndarray) -> Iterator[SpeechEvent]:
@@ -133,9 +131,11 @@ class Ears:
         return clip
 
     def forget(self) -> None:
-        """Nothing of what was received is kept."""
+        """Nothing of what was received is kept but its time. A new stream begins."""
         self.close()
-        self._rest()
+        self._samples += len(self._rest())
+        self._recent.clear()
+        self._activity.reset()
 
     def take(self) -> Clip | None:
         """All that was received, to the last sample, where no speech is looked for."""
@@ -143,9 +143,18 @@ class Ears:
             pass
         return self.close()
 
+    def _resampled(self, chunk: AudioChunk) -> np.ndarray:
+        """float32 [n] at 16 kHz; what was received at another rate before comes first. Raises AudioError."""
+        if chunk.rate == self._resampler.rate:
+            return self._resampler.push(chunk.samples)
+        resampler = Resampler(chunk.rate)
+        samples = resampler.push(chunk.samples)
+        before, self._resampler = self._resampler.flush(), resampler
+        return np.concatenate([before, samples])
+
     def _rest(self) -> np.ndarray:
-        """What does not fill a frame yet."""
-        rest = np.concatenate((self._blocks.rest, self._short.rest))
+        """What does not fill a frame yet, and what the resampler still holds."""
+        rest = np.concatenate((self._blocks.rest, self._short.rest, self._resampler.flush()))
         self._blocks.rest = self._short.rest = np.zeros(0, np.float32)
         return rest
 

@@ -111,13 +111,17 @@ class Session:
 
     # ---- when turns are taken by hand ---------------------------------------------------------
 
-    async def listen(self, policy: Policy) -> None:
-        """Take turns in another way from now on. What was being said is forgotten where the ears change."""
-        if (policy.detects, policy.times) != (self.policy.detects, self.policy.times):
+    async def listen(self, policy: Policy) -> bool:
+        """Take turns in another way from now on -> whether what was being said is forgotten: where the ears change."""
+        changed = (policy.detects, policy.times) != (self.policy.detects, self.policy.times)
+        if changed:
             await self.forget()
             self._ears.listen(policy.times if policy.detects else None)
         self.policy = policy
         self.asking.judged = policy.patience is not None
+        if self.state is State.SPEAKING:
+            self._yield(1.0)  # whoever stirred need not be heard any more
+        return changed
 
     @property
     def turn(self) -> int:
@@ -160,11 +164,15 @@ class Session:
             self.asking.hand_over()
 
     async def forget(self) -> None:
-        """Throw away what is being said."""
+        """Throw away what is being said, and all that was made of it."""
         self._take(Input.FORGET)
-        self.answering.drop()
+        self._speech = None
+        self.asking.forget()
+        self._ending.begin()
         self._ears.forget()
         self._ears.listen(self.policy.times if self.policy.detects else None)
+        if self.state is State.SPEAKING:
+            self._yield(1.0)
 
     async def respond(self, wanted: Wanted | None = None) -> None:
         """Answer what the conversation holds."""

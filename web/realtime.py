@@ -148,7 +148,7 @@ class Realtime:
             case InputAudioBufferCommitEvent():
                 await self._commit()
             case InputAudioBufferClearEvent():
-                await self.session.forget()
+                await self._forget()
                 self.telling.send("input_audio_buffer.cleared")
             case ConversationItemCreateEvent():
                 self._create_item(event)
@@ -183,7 +183,7 @@ class Realtime:
                 await asyncio.sleep(0)  # the other conversations' events have their turn
             await self.session.hear(AudioChunk(chunk.samples[start : start + step], chunk.rate))
         if not self.session.policy.detects and self.session.uncommitted_s > MAX_UNCOMMITTED_S:
-            await self.session.forget()
+            await self._forget()
             raise Refused(
                 "input_audio_buffer_full",
                 f"more than {MAX_UNCOMMITTED_S:.0f} s of audio were not committed and are dropped: "
@@ -198,6 +198,12 @@ class Realtime:
                 f"append at least {MIN_COMMIT_S * 1000:.0f} ms, then commit",
             )
         await self.session.commit()
+        self._decoder.begin()
+
+    async def _forget(self) -> None:
+        """The buffer is empty, down to half a sample."""
+        await self.session.forget()
+        self._decoder.begin()
 
     # ---- settings -----------------------------------------------------------------------------
 
@@ -211,9 +217,9 @@ class Realtime:
         session.voice, session.asking.usual = settings.voice, settings.wanted
         session.conversation.instruct(settings.session["instructions"] or "")
         session.transcripts.wanted = settings.transcribes or self._extras
-        if self._decoder.format != settings.input_format:
+        forgotten = await session.listen(settings.policy)
+        if forgotten or self._decoder.format != settings.input_format:
             self._decoder = Decoder(settings.input_format)
-        await session.listen(settings.policy)
 
     # ---- the conversation ---------------------------------------------------------------------
 
@@ -288,7 +294,7 @@ class Realtime:
     async def _cancel(self, id: str | None) -> None:
         response, silenced = self.telling.response, self._silenced
         self._silenced = None
-        if response is None and silenced is not None and id in (None, silenced):
+        if response is None and silenced == self.telling.newest and id in (None, silenced):
             return  # openai-agents falls silent by a truncate and a cancel
         if response is None or id not in (None, response.id):
             raise Refused("response_cancel_not_active", "Cancellation failed: no such response is in progress")

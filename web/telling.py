@@ -111,6 +111,11 @@ class Telling:
         response = self._answers.get(item_id)
         return response.turn if response else 0
 
+    @property
+    def newest(self) -> str:
+        """The id of the newest response; "" before the first."""
+        return next((response.id for response in reversed(self._answers.values())), "")
+
     def sent_ms(self, item_id: str) -> int:
         """How much of an answer's sound has gone out."""
         return int(self._sent_s.get(item_id, 0.0) * 1000)
