@@ -188,12 +188,15 @@ class Session:
         self.answering.write_down(self.answering.question)
 
     async def truncate(self, id: str, seconds: float) -> str:
-        """Of the answer of that id no more was heard than its first seconds: the words that stay.
+        """Of the answer of that id no more was heard than its first seconds: the words that stay. A later one gives
+        nothing back.
 
         Raises KeyError where it is no answer of this session, or too long ago.
         """
         playback = self.answering.playback_of(id)
-        if playback is self.answering.playback and self.state in (State.SPEAKING, State.HELD, State.OVERLAP):
+        if playback is self.answering.playback and self.state in (
+            State.THINKING, State.SPEAKING, State.HELD, State.OVERLAP,
+        ):  # fmt: skip
             playback.report(seconds, self._now())
             self._take(Input.STOP)
         return self.answering.truncate(id, seconds)

@@ -248,12 +248,16 @@ class Realtime:
         if response is not None and response.item_id == event.item_id:
             self._silenced = response.id
         try:
+            if self.telling.read_only(event.item_id):
+                raise KeyError(event.item_id)
             text = await self.session.truncate(event.item_id, audio_end_ms / 1000)
         except KeyError:
             raise Refused(
                 "item_truncate_invalid_item_id", "only answers that were spoken here can be cut", "item_id"
             ) from None
-        self.telling.cut(item, text)
+        if self.telling.response is response is not None and response.item_id == event.item_id:
+            self.telling.end_cancelled()  # where the session took it for played already
+        self.telling.cut(item, text, audio_end_ms)
         self.telling.send(
             "conversation.item.truncated", item_id=event.item_id, content_index=0, audio_end_ms=audio_end_ms
         )

@@ -72,6 +72,7 @@ class RemoteSession:
         self._answering = False  # the newest turn has not ended
         self._held: list[Event] = []  # of its end, until all of its sound is here
         self._changed = asyncio.Event()
+        self._cut = False  # of the newest answer no more counts than was heard
         self._reported = (0, monotonic())  # ms of the answer, when
         self._farewell = ""
 
@@ -113,7 +114,7 @@ class RemoteSession:
     async def played(self, turn: int, seconds: float) -> None:
         """So many seconds of this turn's answer have come out of the loudspeaker."""
         playback = self._playback
-        if turn != playback.turn or not turn:
+        if turn != playback.turn or not turn or self._cut:
             return
         playback.report(min(seconds, playback.sent_s))
         heard_ms, (told_ms, told_at) = self._heard_ms, self._reported
@@ -222,9 +223,9 @@ class RemoteSession:
             self._truncate()
 
     def _truncate(self) -> None:
-        self._send(
-            "conversation.item.truncate", item_id=self._playback.id, content_index=0, audio_end_ms=self._heard_ms
-        )
+        if not self._cut:
+            id, self._cut = self._playback.id, True
+            self._send("conversation.item.truncate", item_id=id, content_index=0, audio_end_ms=self._heard_ms)
 
     # ---- from the server ----------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ class RemoteSession:
             case TurnStarted():
                 self._complete()
                 self.turn, self._answering = event.turn, True
-                self._playback = Playback(event.turn, event.answer)
+                self._playback, self._cut = Playback(event.turn, event.answer), False
                 self._playback.report(0.0)
                 self._reported = (0, monotonic())
             case TurnEnded() | Failed() if event.turn == self.turn:
