@@ -96,6 +96,12 @@ class Flamingo:
             ids.append(token)
             logits = cache.step(token)
 
+    def words(self, tokens: Iterator[int]) -> Iterator[str]:
+        """The text of the tokens, an item for each; "" where it completes no word, or stands for no text."""
+        tokenizer, words = self.processor.tokenizer.backend_tokenizer, DecodeStream(skip_special_tokens=True)
+        for token in tokens:
+            yield "" if token in self.builder.own else words.step(tokenizer, token) or ""
+
 
 class FlamingoMemory:
     """One conversation: a rolling encoder for each clip, and a KV cache that follows the messages."""
@@ -127,10 +133,8 @@ class FlamingoMemory:
         self._replying = True
         try:
             self._forget_clips(messages)
-            words = DecodeStream(skip_special_tokens=True)
-            tokenizer = self.flamingo.processor.tokenizer._tokenizer
-            for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler, self._begin):
-                yield words.step(tokenizer, token) or ""
+            tokens = self.flamingo.decode(self._fitting(messages), self.cache, self._sampler, self._begin)
+            yield from self.flamingo.words(tokens)
         finally:
             self._replying = False
 
@@ -140,10 +144,8 @@ class FlamingoMemory:
     def judge(self, clip: Clip, instructions: str) -> Iterator[str]:
         told = [Message("system", instructions)] if instructions else []
         prompt = self.flamingo.builder.whole([*told, Message("user", "", (clip,))], self._encoder)
-        tokenizer, words = self.flamingo.processor.tokenizer._tokenizer, DecodeStream(skip_special_tokens=True)
         with self.flamingo.scratch() as cache:
-            for token in self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)):
-                yield words.step(tokenizer, token) or ""
+            yield from self.flamingo.words(self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)))
 
     def transcribe(self, clip: Clip) -> Iterator[str]:
         """AF3's own transcription prompt, decoded greedily outside the conversation.
@@ -155,7 +157,8 @@ class FlamingoMemory:
         prompt = self.flamingo.builder.whole(asked, self._encoder)
         with self.flamingo.scratch() as cache:
             for token in self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)):
-                ids.append(token)
+                if token not in self.flamingo.builder.own:
+                    ids.append(token)
                 yield ""
         yield str(processor.decode([ids], skip_special_tokens=True, strip_prefix=True)[0])
 
