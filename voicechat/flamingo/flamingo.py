@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from voicechat.flamingo.graph import StaticKeyValues
 from voicechat.flamingo.load import load
 from voicechat.flamingo.prompt import Prompt, PromptBuilder
 from voicechat.flamingo.sampling import Sampler
+from voicechat.flamingo.typed import plain
 from voicechat.verdict import Verdict
 
 CONTEXT = 8_192  # positions of a conversation's cache, about five minutes of sound; less if the model has less
@@ -127,13 +129,13 @@ class FlamingoMemory:
         if self._replying:  # the cache is the reply's
             return
         self._forget_clips(messages)
-        self.cache.follow(self.flamingo.builder.settled(messages, self._encoder))
+        self.cache.follow(self.flamingo.builder.settled(self._plain(messages), self._encoder))
 
     def reply(self, messages: Sequence[Message]) -> Iterator[str]:
         self._replying = True
         try:
             self._forget_clips(messages)
-            tokens = self.flamingo.decode(self._fitting(messages), self.cache, self._sampler, self._begin)
+            tokens = self.flamingo.decode(self._fitting(self._plain(messages)), self.cache, self._sampler, self._begin)
             yield from self.flamingo.words(tokens)
         finally:
             self._replying = False
@@ -188,6 +190,12 @@ class FlamingoMemory:
                     "send a shorter clip"
                 )
             del kept[oldest:following]
+
+    def _plain(self, messages: Sequence[Message]) -> list[Message]:
+        """What users typed, in plain words where the checkpoint needs them."""
+        if not getattr(self.flamingo.model.config, "plain_words", False):
+            return list(messages)
+        return [replace(m, text=plain(m.text) or m.text) if m.role == "user" else m for m in messages]
 
     def _forget_clips(self, messages: Sequence[Message]) -> None:
         current = {clip.number for m in messages for clip in m.clips}

@@ -107,7 +107,8 @@ class PromptBuilder:
         found = 0
         for piece in self._pieces(messages):
             if piece == self.sound:
-                parts += [part for clip in places[found] for part in (clip, [])] if found < len(places) else []
+                for clip in places[found] if found < len(places) else ():
+                    parts += [clip, []]
                 found += 1
             else:
                 last = parts[-1]
