@@ -240,6 +240,7 @@ def test_files_that_cannot_be_written(unloaded, tmp_path, question):
         ("--text x --microphone 1", "leave out --microphone"),
         ("--text x --fast --loudspeaker 1", "leave out --loudspeaker"),
         ("--text=", "--text is empty"),
+        ("--text=\u200b\ufeff", "--text is empty"),
         ("--latency 5", "10 to 2000 ms"),
     ],
 )

@@ -15,9 +15,10 @@ from voicechat.answering import Answering
 from voicechat.asking import Asking
 from voicechat.blocking import Worker
 from voicechat.config import Config
-from voicechat.conversation import Clip, Conversation, Message, new_id
+from voicechat.conversation import Clip, Conversation, Message, is_blank, new_id
 from voicechat.ears import Ears
 from voicechat.ending import ByEar, Ending
+from voicechat.errors import NOTHING_TYPED
 from voicechat.events import Event, Failed, Idle, Yielded
 from voicechat.interrupting import Interrupting
 from voicechat.model import Memory
@@ -57,7 +58,7 @@ class Session:
         self.state = State.LISTENING
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
-        self._memory = memory
+        self._memory, self._thinking = memory, thinking
         self._ears = Ears(self.policy.times)
         self._now = clock or (lambda: self._ears.now_s)
         self.transcripts = Transcripts(memory, thinking, self._tell)
@@ -93,9 +94,12 @@ class Session:
             self._hear_speech(event)
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
-        """A typed turn, or clips to talk about, or both."""
+        """A typed turn, or clips to talk about, or both. Blanks alone ask nothing, and are not answered."""
+        if is_blank(text) and not clips and not any(m.clips for m in self.conversation.question()):
+            self._tell(Failed(NOTHING_TYPED))
+            return
         self._speech, self._prompted = None, False
-        self.asking.type(text, clips)
+        self.asking.type("" if is_blank(text) else text, clips)
         self._watch_playback()
         self._take(Input.TYPED)
 
@@ -155,6 +159,10 @@ class Session:
     def answer_text(self) -> str:
         """What has been sent of the newest answer."""
         return self.answering.playback.sent_text
+
+    async def refuses(self, instructions: str) -> str:
+        """One line on instructions that are too long for the model; "" for any others."""
+        return await self._thinking.run(lambda: self._memory.refuses(instructions))
 
     async def commit(self) -> None:
         """Whoever speaks has finished. By hand it joins the conversation, and nothing is answered yet."""

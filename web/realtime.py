@@ -208,7 +208,11 @@ class Realtime:
     # ---- settings -----------------------------------------------------------------------------
 
     async def _update(self, event: SessionUpdateEvent) -> None:
-        self.settings.update(event.session.model_dump(exclude_unset=True))
+        changes = event.session.model_dump(exclude_unset=True)
+        instructions = changes.get("instructions") or ""
+        if instructions and (why := await self.session.refuses(instructions)):
+            raise Refused("string_above_max_length", f"{why}; nothing was changed", "session.instructions")
+        self.settings.update(changes)
         await self._apply()
         self.telling.send("session.updated", session=self.settings.session)
 

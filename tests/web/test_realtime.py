@@ -8,6 +8,7 @@ import pytest
 from tests.speech import say
 from tests.voicechat.test_session import Broken, Patient
 from tests.web.wire import Chat, Client
+from voicechat.echo import EchoMemory
 from web.sound import Encoder, Format
 
 QUESTION = 0.5 * say("what is seven times eight")
@@ -496,3 +497,34 @@ async def test_a_goodbye_finishes_the_sentence(chat):
         done = client.last("response.done")["response"]
         assert done["status"] == "cancelled"
         assert done["output"][0]["content"][0]["transcript"] == "You wrote: one two three. "
+
+
+@pytest.mark.parametrize("blank", [" ", "\n\t", "\u200b\ufeff"])
+async def test_blanks_are_no_message(chat, blank):
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": blank}]}
+    async with Client(chat) as client:
+        (error,) = await client.send("conversation.item.create", item=item)
+        assert error["error"]["message"] == "this message is empty or blank: give it text or audio"
+        (error,) = await client.send("response.create", response={"input": [item]})
+        assert "empty or blank" in error["error"]["message"]
+        assert client.realtime.session.conversation.messages == []
+
+
+class Narrow(EchoMemory):
+    def refuses(self, instructions):
+        return "the instructions are too long: shorten them" if len(instructions) > 20 else ""
+
+
+async def test_instructions_that_are_too_long_are_refused_where_they_are_given():
+    chat = Chat(Narrow())
+    async with Client(chat) as client:
+        await client.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
+        session = {"type": "realtime", "instructions": "Be brief. " * 9, "output_modalities": ["text"]}
+        (error,) = await client.send("session.update", session=session)
+        assert error["error"]["message"] == "the instructions are too long: shorten them; nothing was changed"
+        assert error["error"]["param"] == "session.instructions"
+        (updated,) = await client.send("session.update", session={"type": "realtime"})
+        assert updated["session"]["instructions"] == "Be brief."
+        assert updated["session"]["output_modalities"] == ["audio"]
+        assert client.realtime.session.conversation.instructions == "Be brief."
+    chat.close()

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from tokenizers.decoders import DecodeStream
 
+from streaming.audio import RATE
 from streaming.encoder import ClipTooLong, RollingEncoder
 from voicechat.conversation import Clip, Message
 from voicechat.errors import ModelError
@@ -18,6 +19,7 @@ from voicechat.flamingo.cache import KeyValues
 from voicechat.flamingo.graph import StaticKeyValues
 from voicechat.flamingo.load import load
 from voicechat.flamingo.prompt import Prompt, PromptBuilder
+from voicechat.flamingo.room import SHARE, Kind, Part, too_long
 from voicechat.flamingo.sampling import Sampler
 from voicechat.flamingo.typed import plain
 from voicechat.verdict import Verdict
@@ -36,7 +38,8 @@ class Flamingo:
         self.name = "af3"
         self.model, self.processor = model, processor
         self.builder = PromptBuilder(processor)
-        self.context = min(CONTEXT, model.config.text_config.max_position_embeddings)
+        self.frame = self.builder.count_frame()
+        self.context: int = min(CONTEXT, model.config.text_config.max_position_embeddings)
         self.max_windows = int(processor.max_audio_len // processor.feature_extractor.chunk_length)
         self._greedy, self._seed = greedy, seed
         config = model.generation_config
@@ -62,6 +65,12 @@ class Flamingo:
     def longest_s(self) -> float:
         """See `Model`."""
         return float(self.context - BESIDE) / POSITIONS_S
+
+    def refuses(self, instructions: str) -> str:
+        """See `Memory`."""
+        part = Part(Kind.INSTRUCTIONS, self.builder.count(instructions), len(instructions))
+        room = round(SHARE * self.context)
+        return too_long([part], room) if part.positions > room else ""
 
     def memory(self) -> FlamingoMemory:
         return FlamingoMemory(self)
@@ -124,6 +133,9 @@ class FlamingoMemory:
     def marks(self) -> Literal["taught", "told", "none"]:
         return "taught" if getattr(self.flamingo.model.config, "turn_marks", False) else "told"
 
+    def refuses(self, instructions: str) -> str:
+        return self.flamingo.refuses(instructions)
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Encode what has arrived and prefill all that is settled: history, and closed windows."""
         if self._replying:  # the cache is the reply's
@@ -175,20 +187,34 @@ class FlamingoMemory:
             raise ModelError(str(error)) from None
         return rolling
 
+    @property
+    def _room(self) -> int:
+        """Positions for all that is read: the rest of the context is for the answer."""
+        return self.flamingo.context - min(128, self.flamingo.context // 4)
+
+    def _parts(self, messages: Sequence[Message]) -> list[Part]:
+        """Instructions, one exchange's text and its sound."""
+        count = self.flamingo.builder.count
+        told = [m.text for m in messages if m.role == "system"]
+        text = [m.text for m in messages if m.role != "system"]
+        heard_s = sum(clip.length for m in messages for clip in m.clips) / RATE
+        return [
+            Part(Kind.INSTRUCTIONS, sum(map(count, told)), sum(map(len, told))),
+            Part(Kind.TEXT, sum(map(count, text)), sum(map(len, text))),
+            Part(Kind.SOUND, round(POSITIONS_S * heard_s), heard_s),
+        ]
+
     def _fitting(self, messages: Sequence[Message]) -> Prompt:
         """The whole conversation, less its oldest exchanges where it has outgrown the context."""
         kept = list(messages)
         while True:
             prompt = self.flamingo.builder.whole(kept, self._encoder)
-            if len(prompt.ids) + min(128, self.flamingo.context // 4) <= self.flamingo.context:
+            if len(prompt.ids) <= self._room:
                 return prompt
             oldest = next((i for i, m in enumerate(kept) if m.role == "user"), len(kept))
             following = next((i for i in range(oldest + 1, len(kept)) if kept[i].role == "user"), None)
             if following is None:
-                raise ModelError(
-                    f"this question alone needs {len(prompt.ids)} of the model's {self.flamingo.context} positions: "
-                    "send a shorter clip"
-                )
+                raise ModelError(too_long(self._parts(kept), self._room - self.flamingo.frame))
             del kept[oldest:following]
 
     def _plain(self, messages: Sequence[Message]) -> list[Message]:

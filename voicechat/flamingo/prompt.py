@@ -67,6 +67,15 @@ class PromptBuilder:
             raise ModelError(f"this checkpoint's chat template has {two} places for two clips: fetch the model again")
         self._together = two == 1  # AF3's own has one place in a message, however many clips that has
 
+    def count(self, text: str) -> int:
+        """Positions that it takes."""
+        return len(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def count_frame(self) -> int:
+        """Positions around the instructions and a question, before the answer."""
+        parts = self._parts([Message("system", " "), Message("user", " ")])
+        return sum(len(part) for part in parts if not isinstance(part, Clip))
+
     def whole(self, messages: Sequence[Message], encoder: Callable[[Clip], RollingEncoder]) -> Prompt:
         """Everything, up to where the assistant's next word goes."""
         prompt = Prompt()

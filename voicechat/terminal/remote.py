@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from streaming.audio import RATE, AudioChunk, AudioError
-from voicechat.conversation import Clip, new_id
-from voicechat.errors import VoiceChatError
+from voicechat.conversation import Clip, is_blank, new_id
+from voicechat.errors import NOTHING_TYPED, VoiceChatError
 from voicechat.events import (
     Answered,
     Asked,
@@ -98,7 +98,10 @@ class RemoteSession:
             self._send("input_audio_buffer.commit")
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
-        """A typed turn, or clips to talk about, or both."""
+        """A typed turn, or clips to talk about, or both. Blanks alone ask nothing, and are not answered."""
+        if is_blank(text) and not clips:
+            self.events.put_nowait(Failed(NOTHING_TYPED))
+            return
         self._stop()
         if self.state in SPEECH:
             self._send("input_audio_buffer.clear")

@@ -15,6 +15,7 @@ const KNOWN = {
   model: ["The answer failed.", "Ask again."],
   "audio-tap-needed": ["The browser is holding the sound back.", "Tap anywhere on the page."],
   offline: ["The server cannot be reached.", "Trying again; the conversation is kept. Is it running, and are you online?"],
+  typed: ["Nothing was typed.", "Write what you want to ask, or attach a clip."],
   clip: ["This file could not be read as sound.", "Attach a WAV, MP3, Ogg, FLAC or M4A file."],
 };
 
