@@ -50,6 +50,11 @@ class Ears:
         return self.now_s if self._endpointer is None else self._endpointer.voice_end_s
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since the voice last stopped, with those in which nothing came."""
+        return 0.0 if self._endpointer is None else self._endpointer.silent_s
+
+    @property
     def stirs(self) -> bool:
         """The last frame may have held a voice."""
         return self._endpointer is not None and self._endpointer.stirs
@@ -95,13 +100,19 @@ class Ears:
             level = level_db(frame)
             probability = self._nearness.step(level, self._activity.probability(frame))
             self._level = max(self._level, level) if self._endpointer.speaking else level
-            for event in self._endpointer.step(probability):
-                if isinstance(event, SpeechPaused):
-                    self._grow()
-                self._paused = isinstance(event, SpeechPaused)
-                yield event
+            yield from self._noted(self._endpointer.step(probability))
         if not self._paused:
             self._grow()
+
+    def starve(self) -> Iterator[SpeechEvent]:
+        """Nothing comes where a frame was due: what that decides."""
+        if self._endpointer is not None:
+            yield from self._noted(self._endpointer.starve())
+
+    def found(self) -> None:
+        """What did not come is coming now."""
+        if self._endpointer is not None:
+            self._endpointer.found()
 
     def answered(self) -> None:
         """What is being said is for us: who talks much softer does not talk to us."""
@@ -157,6 +168,13 @@ class Ears:
         rest = np.concatenate((self._blocks.rest, self._short.rest, self._resampler.flush()))
         self._blocks.rest = self._short.rest = np.zeros(0, np.float32)
         return rest
+
+    def _noted(self, events: list[SpeechEvent]) -> Iterator[SpeechEvent]:
+        for event in events:
+            if isinstance(event, SpeechPaused):
+                self._grow()
+            self._paused = isinstance(event, SpeechPaused)
+            yield event
 
     def _begin(self, clip: Clip, start: int) -> None:
         kept = sum(map(len, self._recent))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import suppress
+from math import inf
 
 import numpy as np
 
@@ -16,18 +17,20 @@ from voicechat.asking import Asking
 from voicechat.blocking import Worker
 from voicechat.config import Config
 from voicechat.conversation import Clip, Conversation, Message, is_blank, new_id
-from voicechat.ears import Ears
+from voicechat.ears import FRAME, Ears
 from voicechat.ending import ByEar, Ending
 from voicechat.errors import NOTHING_TYPED
 from voicechat.events import Event, Failed, Idle, Yielded
 from voicechat.interrupting import Interrupting
 from voicechat.model import Memory
+from voicechat.supply import Supply
 from voicechat.timing import Stopwatch
 from voicechat.transcripts import Transcripts
 from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
 from voicechat.verdict import Verdict
 
+FRAME_S = FRAME / RATE
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
@@ -59,7 +62,7 @@ class Session:
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
         self._memory, self._thinking = memory, thinking
-        self._ears = Ears(self.policy.times)
+        self._ears = Ears(self.policy.times if self.policy.detects else None)
         self._now = clock or (lambda: self._ears.now_s)
         self.transcripts = Transcripts(memory, thinking, self._tell)
         self.answering = Answering(
@@ -75,6 +78,9 @@ class Session:
         self._started_s = 0.0  # where the newest speech began
         self._interrupting = Interrupting(memory, thinking, self._ears, self._decided)
         self._gain = 1.0  # at which the client plays the answer
+        self._supply = Supply()
+        self._missed_s = 0.0  # of silence that does not fill a frame yet
+        self._goes_on_s = -inf  # what comes late and begins before this is of the question that was taken for over
         self._quiet_s = 0.0  # since when nobody has spoken
         self._prompted = False  # and a word has been said because of it
 
@@ -82,11 +88,25 @@ class Session:
 
     async def hear(self, chunk: AudioChunk) -> None:
         """Take in what the microphone delivers, in pieces of any length and rate."""
+        self._supply.arrive(chunk.seconds, self._now())
+        if self._supply.late:
+            self._catch_up()
         try:
             for frame in self._ears.frames(chunk, self.answering.playing):
                 self._hear_frame(frame)
         except AudioError as error:
             self._tell(Failed(str(error)))
+
+    def look(self) -> None:
+        """Now and then, where a live microphone is listened to: what has not come for a second counts as silence."""
+        missed = self._missed_s + self._supply.missing(self._now())
+        self._missed_s = missed % FRAME_S
+        for _ in range(int(missed / FRAME_S)):
+            for event in self._ears.starve():
+                self._hear_speech(event)
+                if isinstance(event, SpeechSegment) and self.state is State.THINKING:
+                    self._goes_on_s = self._ears.voice_end_s + self.policy.silence_s(self._ending.verdict)
+            self._watch()
 
     async def end_of_sound(self) -> None:
         """The microphone has been closed: what was being said is the turn."""
@@ -174,7 +194,7 @@ class Session:
     async def forget(self) -> None:
         """Throw away what is being said, and all that was made of it."""
         self._take(Input.FORGET)
-        self._speech = None
+        self._speech, self._goes_on_s = None, -inf
         self.asking.forget()
         self._ending.begin()
         self._ears.forget()
@@ -191,6 +211,7 @@ class Session:
 
     async def stop(self) -> None:
         """No more of the answer; the conversation keeps what was heard of it."""
+        self._goes_on_s = -inf
         self._watch_playback()
         self._take(Input.STOP)
         self.answering.write_down(self.answering.question)
@@ -246,13 +267,23 @@ class Session:
     def _hear_frame(self, frame: np.ndarray) -> None:
         for event in self._ears.hear(frame):
             self._hear_speech(event)
+        self._watch()
+        self.asking.prepare()
+        self._watch_silence()
+
+    def _watch(self) -> None:
+        """What has been decided with this frame, be it one that did not come."""
         if self.state is State.SPEAKING and self.policy.holds and self.policy.interrupts:
             self._yield(LOW if self._ears.stirs else 1.0)
         elif self.state is State.HELD:
             self._interrupting.listen(self.asking.instructions)
-        self.asking.prepare()
         self._watch_playback()
-        self._watch_silence()
+
+    def _catch_up(self) -> None:
+        """What comes now was said while nothing came. If it was said into the answer, it is of the question still."""
+        self._ears.found()
+        if self.state in (State.HEARING, State.HELD) and self._started_s <= self._goes_on_s:
+            self._decide(Input.LATE)
 
     def _hear_speech(self, event: SpeechEvent) -> None:
         self._speech = event
@@ -267,7 +298,8 @@ class Session:
                 self._tell(event)
                 goes_on = self.state is State.SPEAKING and not self.policy.holds
                 resumed = goes_on and self._interrupting.meaning is Input.RESUMED
-                self._take(Input.RESUMED if resumed else Input.SPEECH)
+                late = self._supply.late and event.at_s <= self._goes_on_s
+                self._take(Input.LATE if late else Input.RESUMED if resumed else Input.SPEECH)
             case SpeechPaused():
                 self._tell(event)
                 if self.state is State.HELD:
@@ -304,10 +336,13 @@ class Session:
     def _decided(self, meaning: Input) -> None:
         """What was said into the answer."""
         if self.state is State.HELD:
-            paused = self._ears.paused
-            self._take(meaning)
-            if paused:
-                self._speculate()
+            self._decide(meaning)
+
+    def _decide(self, meaning: Input) -> None:
+        paused = self._ears.paused
+        self._take(meaning)
+        if paused:
+            self._speculate()
 
     def _watch_playback(self) -> None:
         if self.state in (State.SPEAKING, State.OVERLAP) and self.answering.playback.over(self._now()):
@@ -335,6 +370,7 @@ class Session:
                     self.asking.open(self._started_s)
                 case Action.GO_ON:
                     self.asking.go_on(self._started_s)
+                    self._goes_on_s = -inf
                 case Action.DROP:
                     self.answering.drop()
                     self._ears.close()
@@ -356,7 +392,7 @@ class Session:
                     self._ears.dismiss()
                     self.answering.go_on()
                     self._yield(1.0)
-                case Action.CANCEL:
+                case Action.CANCEL | Action.WITHDRAW:
                     self.answering.cancel()
                 case Action.INTERRUPT:
                     self._interrupting.stop()
@@ -371,6 +407,6 @@ class Session:
         read, wanted = self.asking.next()
         waited = None
         if isinstance(self._speech, SpeechSegment):
-            waited = (self._ears.now_s - self._ears.voice_end_s) * 1e3
-        self._gain = 1.0
+            waited = self._ears.silent_s * 1e3
+        self._gain, self._goes_on_s = 1.0, -inf
         self.answering.begin(read, wanted, Stopwatch(waited))

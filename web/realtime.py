@@ -46,6 +46,7 @@ MAX_AUDIO = 15 * 2**20  # characters of base64 in one event
 MAX_UNCOMMITTED_S = 600.0  # by hand; found by voice, a turn is cut much earlier
 MIN_COMMIT_S = 0.1
 SENTENCE_S = 3.0  # for the rest of a sentence to be made
+LOOK_S = 0.1  # between two looks at whether sound comes
 PIECE_S = 0.5  # of a long append that is taken in at a time
 
 
@@ -64,12 +65,14 @@ class Realtime:
         self.settings.judges = self.session.judges
         self._extras = extras
         self._decoder = Decoder(self.settings.input_format)
+        self._looking: asyncio.Task[None] | None = None
         self._silenced: str | None = None  # the response that the client's own truncate has ended
 
     async def begin(self) -> None:
         """The server speaks first."""
         await self._apply()
         self.telling.send("session.created", session=self.settings.session)
+        self._looking = asyncio.create_task(self._look())
 
     async def receive(self, text: str) -> None:
         """One frame from the client. Whatever is wrong with it becomes an `error` event."""
@@ -109,7 +112,18 @@ class Realtime:
         await self.session.stop()
 
     async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         await self.session.close()
+
+    async def _look(self) -> None:
+        """Whether sound comes that is due."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                self.session.look()
+            except Exception:
+                log.exception("a look at what has come failed")
 
     def deltas(self, sound: Sound) -> Iterator[dict[str, Any]]:
         """The events that carry what the writer took from the outbox."""

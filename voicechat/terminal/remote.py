@@ -126,6 +126,9 @@ class RemoteSession:
             # What was resampled on the way may be a sample shorter than the server has it: 1 ms makes up for it.
             self._send("voicechat.played", item_id=playback.id, audio_ms=heard_ms + 1)
 
+    def look(self) -> None:
+        """The server looks whether sound comes."""
+
     # ---- from outside -------------------------------------------------------------------------
 
     async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
