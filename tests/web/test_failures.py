@@ -174,6 +174,10 @@ async def test_an_ear_that_fails_leaves_it_to_the_model():
     ending = Ending(decided.append, (Deaf(), worker))
     ending.pause(Clip(QUESTION))
     ending.judged(Verdict.FINISHED)
+    for _ in range(200):
+        if decided:
+            break
+        await asyncio.sleep(0.01)
     await ending.close()
     assert decided == [Verdict.FINISHED]
     worker.close()
