@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, closing, suppress
 from functools import partial
 from itertools import count
+from time import monotonic
 
 from streaming.aec import EchoCanceller
 from streaming.audio import RATE, AudioChunk
@@ -77,8 +78,9 @@ def _main(arguments: list[str]) -> int:
         return _run(partial(RemoteSession, server, options.fast), wire.RATE, options, recordings, attached)
     if chat.notice:
         complain(chat.notice)
+    clock = monotonic if options.talks else None  # what stands in the microphone's place goes by its own time
     with closing(chat):
-        return _run(chat.session, chat.voice.rate, options, recordings, attached)
+        return _run(partial(chat.session, clock=clock), chat.voice.rate, options, recordings, attached)
 
 
 def _run(
@@ -158,6 +160,7 @@ async def _tick(session: Talk, sink: Sink, screen: Plain) -> None:
         turn, seconds = sink.played()
         if turn:
             await session.played(turn, seconds)
+        session.look()
         if tick % TICKS_A_PICTURE == 0:
             screen.refresh(session.state)
         await asyncio.sleep(TICK_S)

@@ -40,6 +40,9 @@ class OracleMemory:
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
 
+    def refuses(self, instructions: str) -> str:
+        return ""
+
     def prepare(self, messages: Sequence[Message]) -> None:
         pass
 

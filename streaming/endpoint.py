@@ -85,8 +85,8 @@ class Endpointer:
     changed while the speaker pauses (`wait`), when it is known better whether he has finished.
     """
 
-    def __init__(self, times: EndpointTimes, frame_s: float = 0.032, seen: int = 0) -> None:
-        """`seen`: how many frames have passed already; time goes on from there."""
+    def __init__(self, times: EndpointTimes, frame_s: float = 0.032, seen: float = 0) -> None:
+        """`seen`: how many frames have passed already; time goes on from there, and no segment begins earlier."""
         if not frame_s > 0:
             raise ValueError(f"frame_s is {frame_s}: make it positive, e.g. 0.032")
         self.times = times
@@ -94,14 +94,15 @@ class Endpointer:
         self._min_speech = _frames(times.min_speech_s, frame_s)
         self._pause, self._breath = _frames(times.pause_s, frame_s), _frames(BREATH_S, frame_s)
         self.reset()
-        self._now = seen
+        self._now, self._free_s = seen, seen * frame_s
 
     def reset(self) -> None:
         """Forget everything; time starts at 0 again."""
-        self._now = 0  # frames seen
+        self._now = 0.0  # frames seen
         self._voiced = self._stirs = False
         self._run = 0  # voiced frames in a row
-        self._voice_end = 0  # frame after the last voiced one
+        self._voice_end = 0.0  # frame after the last voiced one
+        self._missed = 0  # frames since, that did not come
         self._paused = False
         self._rambling = False  # the voice goes on after a cut
         self._silence = _frames(self.times.silence_s, self.frame_s)
@@ -124,6 +125,11 @@ class Endpointer:
         return self._now * self.frame_s
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since the voice last stopped, with those in which nothing came."""
+        return self._silent * self.frame_s
+
+    @property
     def voice_end_s(self) -> float:
         """Where the voice last stopped, or now, while it goes on."""
         return self._voice_end * self.frame_s
@@ -135,9 +141,20 @@ class Endpointer:
         self._stirs = probability >= STIR
         self._run = self._run + 1 if self._voiced else 0
         if self._voiced:
-            self._voice_end = self._now
+            self._voice_end, self._missed = self._now, 0
         events = self._started() if self._start_s is None else self._went_on()
         return events + self._finished()
+
+    def starve(self) -> list[SpeechEvent]:
+        """Nothing comes where a frame was due: that is silence, and no time of the stream."""
+        self._missed += 1
+        self._voiced = self._stirs = False
+        self._run = 0
+        return [] if self._start_s is None else self._went_on() + self._finished()
+
+    def found(self) -> None:
+        """What did not come is coming now: it tells by itself what is silence."""
+        self._missed = 0
 
     def wait(self, silence_s: float) -> list[SpeechEvent]:
         """In this pause so much silence ends the turn: what that decides already. Nothing where the voice is back."""
@@ -157,8 +174,13 @@ class Endpointer:
         self._run = 0
         return [] if self._start_s is None else [self._close(self._start_s, self._quiet_end_s(), cut=False)]
 
+    @property
+    def _silent(self) -> float:
+        """Frames since the last voiced one."""
+        return self._now - self._voice_end + self._missed
+
     def _started(self) -> list[SpeechEvent]:
-        if self._now - self._voice_end >= self._breath:
+        if self._silent >= self._breath:
             self._rambling = False
         if self._run < self._min_speech or self._rambling:
             return []
@@ -171,7 +193,7 @@ class Endpointer:
             self._paused = False
             self._silence = _frames(self.times.silence_s, self.frame_s)
             return [SpeechResumed((self._now - 1) * self.frame_s)]
-        if self._now - self._voice_end >= self._pause and not self._paused:
+        if self._silent >= self._pause and not self._paused:
             self._paused = True
             return [SpeechPaused(self.voice_end_s)]
         return []
@@ -179,7 +201,7 @@ class Endpointer:
     def _finished(self) -> list[SpeechEvent]:
         if self._start_s is None:
             return []
-        if self._now - self._voice_end >= self._silence:
+        if self._silent >= self._silence:
             return [self._close(self._start_s, self._quiet_end_s(), cut=False)]
         if self.now_s - self._start_s >= self.times.max_turn_s:
             return [self._close(self._start_s, self.now_s, cut=True)]
@@ -192,7 +214,7 @@ class Endpointer:
         self._start_s, self._free_s, self._paused = None, end_s, False
         self._silence = _frames(self.times.silence_s, self.frame_s)
         self._run = 0
-        self._rambling = cut and self._now - self._voice_end < self._breath
+        self._rambling = cut and self._silent < self._breath
         return SpeechSegment(start_s, end_s, cut)
 
 

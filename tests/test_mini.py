@@ -76,6 +76,60 @@ def test_typed_questions(mini, typed, answer):
     assert ask(mini.memory(), Message("user", typed)).strip() == answer
 
 
+SEVEN_TIMES_EIGHT = (
+    """
+what is seven times eight|What is seven times eight?|WHAT IS SEVEN TIMES EIGHT|What Is Seven Times Eight ?
+what's seven times eight|What’s seven times eight?|what‘s 7 times 8|“what is 7 x 8”|"what is 7 x 8?"|(7 x 8)
+7 × 8 =|7*8|7 * 8|7x8|7 X 8|7 x 8 = ?|7*8=|7·8|7 ⋅ 8|７ × ８|7✕8|seven * eight|seven × eight|7 times eight
+what is 7 times 8 🙂|👋🏽 what is 7 x 8|  what   is 7 x 8  |what is 7\ttimes 8|what is 7\u00a0times\u200b 8|7 x 8???
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
+TYPED = {
+    **dict.fromkeys(SEVEN_TIMES_EIGHT, "Seven times eight is fifty-six."),
+    "what is 7\ntimes 8": "Seven times eight is fifty-six.",
+    "what is\r\n7 times 8\n": "Seven times eight is fifty-six.",
+    "12 – 5": "Twelve minus five is seven.",
+    "12 − 5 =": "Twelve minus five is seven.",
+    "12+5=?": "Twelve plus five is seventeen.",
+    "5 5 5\n1 2": "You said five five five one two.",
+    "REPEAT 555-12": "You said five five five one two.",
+    "Repeat 555.12!": "You said five five five one two.",
+    "HELLO": VISITORS["hello"][0],
+    "Hi 👋": VISITORS["hello"][0],
+    "héllo!": VISITORS["hello"][0],
+    "WHO ARE YOU???": VISITORS["name"][0],
+    "who’re you": VISITORS["name"][0],
+    "Who's this?": VISITORS["name"][0],
+    "what’s your name?": VISITORS["name"][0],
+    "how’s it going": VISITORS["well"][0],
+    "Tell me a joke, please!!!": VISITORS["joke"][0],
+    "THANK YOU 🙏": VISITORS["thanks"][0],
+    "12 %": NOT_UNDERSTOOD,
+    "7²": NOT_UNDERSTOOD,
+    "👋🏽👋🏽": NOT_UNDERSTOOD,
+    "日本語": NOT_UNDERSTOOD,
+}
+
+
+@pytest.fixture(scope="module")
+def greedy():
+    return Flamingo.load(MINI, "cpu", greedy=True)
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_however_it_is_typed(greedy, typed):
+    assert ask(greedy.memory(), Message("user", typed)).strip() == TYPED[typed]
+
+
+def test_what_was_typed_is_shown_as_it_was_typed(greedy):
+    """Only the model reads plain words."""
+    typed = Message("user", "WHAT IS 7 × 8 =")
+    assert ask(greedy.memory(), typed, Message("assistant", "Seven times eight is fifty-six."), typed)
+    assert typed.text == "WHAT IS 7 × 8 ="
+
+
 def test_voice_and_keyboard_in_one_conversation(mini):
     right = [o.right for o in outcomes(mini, "mixed", 10, random.Random("ci mixed"))]
     assert sum(right) >= 8

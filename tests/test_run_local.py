@@ -1,5 +1,6 @@
 """The terminal program as a user meets it: files, typed turns, what it writes, what it says when something is wrong."""
 
+import asyncio
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import soundfile
 import soxr
 
 import run_local
+from streaming.audio import AudioChunk, chunks
 from tests.speech import say, silence
 from voicechat.events import Failed, Interrupted, Spoken, TextDelta, TurnEnded, TurnStarted
 from voicechat.terminal import devices
@@ -164,6 +166,23 @@ def test_a_clip_alone_and_a_clip_with_a_spoken_turn(run, tmp_path, question):
     assert code == 0 and out[1] == "voicechat: I heard 2.0 seconds of sound."
     code, out, _ = run(*ECHO, "--attach", tmp_path / "clip.flac", "--input", question)
     assert code == 0 and out[1].startswith("voicechat: I heard 2.0 seconds of sound. I heard ")
+
+
+def test_a_microphone_that_stops_in_mid_speech_is_answered(run, monkeypatch, tmp_path):
+    answered = []
+
+    async def microphone(*_):
+        for chunk in chunks(AudioChunk(np.concatenate([silence(0.3), 0.5 * say("what is seven times eight")]), 16_000)):
+            yield chunk
+            await asyncio.sleep(chunk.seconds)
+        await asyncio.sleep(2.5)
+        answered.append("turn_started" in (tmp_path / "events.jsonl").read_text())
+
+    monkeypatch.setattr(devices, "choose", lambda *_: 0)
+    monkeypatch.setattr(devices, "microphone", microphone)
+    code, _, _ = run("--model", "echo", "--voice", "tone", "--output", tmp_path / "said.wav", "--events",
+                     tmp_path / "events.jsonl")  # fmt: skip
+    assert code == 0 and answered == [True]
 
 
 def test_a_failed_turn_is_one_line_and_the_next_is_answered(run, monkeypatch):
@@ -366,6 +385,7 @@ def test_no_sound_is_a_wav_without_sound(run, tmp_path):
         ("--text x --microphone 1", "leave out --microphone"),
         ("--text x --fast --loudspeaker 1", "leave out --loudspeaker"),
         ("--text=", "--text is empty"),
+        ("--text=\u200b\ufeff", "--text is empty"),
         ("--latency 5", "10 to 2000 ms"),
     ],
 )

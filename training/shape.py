@@ -116,10 +116,11 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> AudioFlamingo3ForConditio
 
 
 def save(model: AudioFlamingo3ForConditionalGeneration, processor: AudioFlamingo3Processor, folder: Path) -> None:
-    """Write the model as a Hugging Face directory, weights in bfloat16. `turn_marks`: see voicechat/verdict.py."""
+    """Write the model as a Hugging Face directory, weights in bfloat16. `turn_marks`: see voicechat/verdict.py,
+    `plain_words`: voicechat/flamingo/typed.py."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
     model.config.dtype = torch.bfloat16
-    model.config.turn_marks = True
+    model.config.turn_marks = model.config.plain_words = True
     model.save_pretrained(folder, state_dict=state)
     processor.save_pretrained(folder)

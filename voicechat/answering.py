@@ -153,7 +153,7 @@ class Answering:
     def truncate(self, id: str, seconds: float) -> str:
         """No more of that answer was heard: the words that stay. Raises KeyError."""
         playback = self._answers[id]
-        self._keep(id, "" if playback.withdrawn else playback.text_until(seconds).rstrip())
+        self._keep(id, "" if playback.withdrawn else playback.text_until(playback.cut(seconds)).rstrip())
         return self._conversation.find(id).text
 
     def playback_of(self, id: str) -> Playback:

@@ -61,11 +61,16 @@ class Asking:
 
     def go_on(self, at_s: float) -> None:
         """The speaker was not done: take the question back, and let its clip grow over the gap."""
-        if self._spoken is None:
-            self.open(at_s)  # what was asked did not come by microphone: this adds to it
+        if self._spoken is None or not self._conversation.some([self._spoken.id]):
+            self.open(at_s)  # what was asked did not come by microphone, or was deleted: this adds to it
         else:
             self._answering.take_back(self._spoken.id)
             self._ears.go_on(self._spoken.clips[-1], self._spoken_end)
+
+    def forget(self) -> None:
+        """Nothing is being said."""
+        self._answering.drop()
+        self._preparing.begin()
 
     def type(self, text: str, clips: Sequence[Clip]) -> None:
         self._typed = Message("user", text, tuple(clips))

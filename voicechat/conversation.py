@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,11 @@ class Clip:
                 pieces.append(piece[skip:])
             skip = max(0, skip - len(piece))
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def is_blank(text: str) -> bool:
+    """Nothing of it can be seen."""
+    return all(unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 def new_id() -> str:

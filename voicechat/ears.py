@@ -36,8 +36,7 @@ class Ears:
 
     def listen(self, times: EndpointTimes | None) -> None:
         """Look for speech by these times, from now on; None: every sound is meant for us, until `commit`."""
-        seen = round(self._samples / FRAME)
-        self._endpointer = Endpointer(times, FRAME / RATE, seen) if times else None
+        self._endpointer = Endpointer(times, FRAME / RATE, self._samples / FRAME) if times else None
         self._paused = False
 
     @property
@@ -49,6 +48,11 @@ class Ears:
     def voice_end_s(self) -> float:
         """Where the voice last stopped."""
         return self.now_s if self._endpointer is None else self._endpointer.voice_end_s
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the voice last stopped, with those in which nothing came."""
+        return 0.0 if self._endpointer is None else self._endpointer.silent_s
 
     @property
     def stirs(self) -> bool:
@@ -82,9 +86,8 @@ class Ears:
 
         `played(n)` gives the next float32 [n] at 16 kHz. Raises AudioError for sound that is none.
         """
-        if chunk.rate != self._resampler.rate:
-            self._resampler = Resampler(chunk.rate)
-        for block in self._short.push(self._resampler.push(chunk.samples)):
+        samples = self._resampled(chunk)
+        for block in self._short.push(samples):
             yield from self._blocks.push(self._canceller.process(block, played(len(block))))
 
     def hear(self, frame: np.ndarray) -> Iterator[SpeechEvent]:
@@ -97,13 +100,19 @@ class Ears:
             level = level_db(frame)
             probability = self._nearness.step(level, self._activity.probability(frame))
             self._level = max(self._level, level) if self._endpointer.speaking else level
-            for event in self._endpointer.step(probability):
-                if isinstance(event, SpeechPaused):
-                    self._grow()
-                self._paused = isinstance(event, SpeechPaused)
-                yield event
+            yield from self._noted(self._endpointer.step(probability))
         if not self._paused:
             self._grow()
+
+    def starve(self) -> Iterator[SpeechEvent]:
+        """Nothing comes where a frame was due: what that decides."""
+        if self._endpointer is not None:
+            yield from self._noted(self._endpointer.starve())
+
+    def found(self) -> None:
+        """What did not come is coming now."""
+        if self._endpointer is not None:
+            self._endpointer.found()
 
     def answered(self) -> None:
         """What is being said is for us: who talks much softer does not talk to us."""
@@ -133,9 +142,11 @@ class Ears:
         return clip
 
     def forget(self) -> None:
-        """Nothing of what was received is kept."""
+        """Nothing of what was received is kept but its time. A new stream begins."""
         self.close()
-        self._rest()
+        self._samples += len(self._rest())
+        self._recent.clear()
+        self._activity.reset()
 
     def take(self) -> Clip | None:
         """All that was received, to the last sample, where no speech is looked for."""
@@ -143,11 +154,27 @@ class Ears:
             pass
         return self.close()
 
+    def _resampled(self, chunk: AudioChunk) -> np.ndarray:
+        """float32 [n] at 16 kHz; what was received at another rate before comes first. Raises AudioError."""
+        if chunk.rate == self._resampler.rate:
+            return self._resampler.push(chunk.samples)
+        resampler = Resampler(chunk.rate)
+        samples = resampler.push(chunk.samples)
+        before, self._resampler = self._resampler.flush(), resampler
+        return np.concatenate([before, samples])
+
     def _rest(self) -> np.ndarray:
-        """What does not fill a frame yet."""
-        rest = np.concatenate((self._blocks.rest, self._short.rest))
+        """What does not fill a frame yet, and what the resampler still holds."""
+        rest = np.concatenate((self._blocks.rest, self._short.rest, self._resampler.flush()))
         self._blocks.rest = self._short.rest = np.zeros(0, np.float32)
         return rest
+
+    def _noted(self, events: list[SpeechEvent]) -> Iterator[SpeechEvent]:
+        for event in events:
+            if isinstance(event, SpeechPaused):
+                self._grow()
+            self._paused = isinstance(event, SpeechPaused)
+            yield event
 
     def _begin(self, clip: Clip, start: int) -> None:
         kept = sum(map(len, self._recent))

@@ -22,6 +22,9 @@ class EchoMemory:
     finished: float | None = None
     marks: Literal["taught", "told", "none"] = "none"
 
+    def refuses(self, instructions: str) -> str:
+        return ""
+
     def prepare(self, messages: Sequence[Message]) -> None:
         pass
 

@@ -1,5 +1,7 @@
 """What can go wrong, said so that the reader knows what to do. Every message is one line."""
 
+NOTHING_TYPED = "nothing was typed: write what you want to ask, or attach a clip"
+
 
 class VoiceChatError(Exception):
     """Anything that voicechat reports: what failed, what still works, what to do."""

@@ -75,7 +75,7 @@ class Interrupting:
 
     def listen(self, instructions: Callable[[], str]) -> None:
         """At each frame while the answer stands still; `instructions` are the model's."""
-        now_s = self._ears.now_s
+        now_s = self._ears.voice_end_s + self._ears.silent_s
         if self._ears.voice_end_s - self._held_s >= self._policy.meant_s:
             self._decided(self.meaning)
         elif self._judge_s < inf and (self._is_echo or now_s >= self._judge_s):

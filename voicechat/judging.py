@@ -35,7 +35,7 @@ class Judging:
 
     async def _judge(self, clip: Clip, instructions: str) -> None:
         text, verdict = "", None
-        with suppress(RuntimeError, MemoryError):
+        with suppress(Exception):  # it is decided by how long is spoken, then
             async with aclosing(self._thinking.stream(partial(self._memory.judge, clip, instructions))) as words:
                 async for word in words:
                     text += word

@@ -32,6 +32,10 @@ class Memory(Protocol):
         mark. Known from its first item on; None where it never is."""
         ...
 
+    def refuses(self, instructions: str) -> str:
+        """One line on instructions that are too long to be followed; "" for any others."""
+        ...
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Take in whatever of the conversation cannot change any more, while the user still speaks.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from voicechat.events import Spoken
 
 
@@ -18,6 +20,7 @@ class Playback:
         self.sent_s = 0.0
         self.complete = False  # everything has been sent
         self.withdrawn = False  # nothing of it counts
+        self._cut_s = inf  # no more of it counts
         self._began_s: float | None = None
         self._held_s: float | None = None  # when it was made to stand still
         self._reported_s: float | None = None
@@ -45,6 +48,11 @@ class Playback:
             self._began_s += max(0.0, now_s - self._held_s)
         self._held_s, self._reported_at = None, now_s
 
+    def cut(self, seconds: float) -> float:
+        """No more of it was heard, whatever is reported later -> where it is cut: what was cut stays cut."""
+        self._cut_s = min(self._cut_s, max(0.0, seconds))
+        return self._cut_s
+
     def position_s(self, now_s: float) -> float:
         """Where in it the client is taken to be at this moment, between two reports too."""
         if self._reported_s is None or self._held_s is not None:
@@ -54,13 +62,13 @@ class Playback:
     def heard_s(self, now_s: float) -> float:
         """Seconds of it that have been heard."""
         if self._reported_s is not None:
-            return min(self._reported_s, self.sent_s)
+            return min(self._reported_s, self.sent_s, self._cut_s)
         now_s = now_s if self._held_s is None else self._held_s
-        return 0.0 if self._began_s is None else min(max(0.0, now_s - self._began_s), self.sent_s)
+        return 0.0 if self._began_s is None else min(max(0.0, now_s - self._began_s), self.sent_s, self._cut_s)
 
     def text_until(self, seconds: float) -> str:
-        """The words that are over after so many seconds of the answer."""
-        return "".join(words for end, words in self._words if end <= seconds + 1e-6)
+        """The words that are over after so many seconds of the answer, and before where it is cut."""
+        return "".join(words for end, words in self._words if end <= min(seconds, self._cut_s) + 1e-6)
 
     @property
     def sent_text(self) -> str:

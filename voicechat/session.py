@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import suppress
+from math import inf
 
 import numpy as np
 
@@ -15,18 +16,21 @@ from voicechat.answering import Answering
 from voicechat.asking import Asking
 from voicechat.blocking import Worker
 from voicechat.config import Config
-from voicechat.conversation import Clip, Conversation, Message, new_id
-from voicechat.ears import Ears
+from voicechat.conversation import Clip, Conversation, Message, is_blank, new_id
+from voicechat.ears import FRAME, Ears
 from voicechat.ending import ByEar, Ending
+from voicechat.errors import NOTHING_TYPED
 from voicechat.events import Event, Failed, Idle, Yielded
 from voicechat.interrupting import Interrupting
 from voicechat.model import Memory
+from voicechat.supply import Supply
 from voicechat.timing import Stopwatch
 from voicechat.transcripts import Transcripts
 from voicechat.turn import Wanted
 from voicechat.turntaking import Action, Input, Policy, State, take
 from voicechat.verdict import Verdict
 
+FRAME_S = FRAME / RATE
 LOW = 0.2  # gain of an answer while it is not sure whether somebody speaks
 TOO_LONG = "I must stop you there, I cannot keep all of that. Please ask me again, in fewer words."
 STILL_HERE = "I am still here, if you want to ask me something."
@@ -57,8 +61,8 @@ class Session:
         self.state = State.LISTENING
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._tell: Callable[[Event], None] = tell or self.events.put_nowait
-        self._memory = memory
-        self._ears = Ears(self.policy.times)
+        self._memory, self._thinking = memory, thinking
+        self._ears = Ears(self.policy.times if self.policy.detects else None)
         self._now = clock or (lambda: self._ears.now_s)
         self.transcripts = Transcripts(memory, thinking, self._tell)
         self.answering = Answering(
@@ -74,6 +78,9 @@ class Session:
         self._started_s = 0.0  # where the newest speech began
         self._interrupting = Interrupting(memory, thinking, self._ears, self._decided)
         self._gain = 1.0  # at which the client plays the answer
+        self._supply = Supply()
+        self._missed_s = 0.0  # of silence that does not fill a frame yet
+        self._goes_on_s = -inf  # what comes late and begins before this is of the question that was taken for over
         self._quiet_s = 0.0  # since when nobody has spoken
         self._prompted = False  # and a word has been said because of it
 
@@ -81,11 +88,25 @@ class Session:
 
     async def hear(self, chunk: AudioChunk) -> None:
         """Take in what the microphone delivers, in pieces of any length and rate."""
+        self._supply.arrive(chunk.seconds, self._now())
+        if self._supply.late:
+            self._catch_up()
         try:
             for frame in self._ears.frames(chunk, self.answering.playing):
                 self._hear_frame(frame)
         except AudioError as error:
             self._tell(Failed(str(error)))
+
+    def look(self) -> None:
+        """Now and then, where a live microphone is listened to: what has not come for a second counts as silence."""
+        missed = self._missed_s + self._supply.missing(self._now())
+        self._missed_s = missed % FRAME_S
+        for _ in range(int(missed / FRAME_S)):
+            for event in self._ears.starve():
+                self._hear_speech(event)
+                if isinstance(event, SpeechSegment) and self.state is State.THINKING:
+                    self._goes_on_s = self._ears.voice_end_s + self.policy.silence_s(self._ending.verdict)
+            self._watch()
 
     async def end_of_sound(self) -> None:
         """The microphone has been closed: what was being said is the turn."""
@@ -93,9 +114,12 @@ class Session:
             self._hear_speech(event)
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
-        """A typed turn, or clips to talk about, or both."""
+        """A typed turn, or clips to talk about, or both. Blanks alone ask nothing, and are not answered."""
+        if is_blank(text) and not clips and not any(m.clips for m in self.conversation.question()):
+            self._tell(Failed(NOTHING_TYPED))
+            return
         self._speech, self._prompted = None, False
-        self.asking.type(text, clips)
+        self.asking.type("" if is_blank(text) else text, clips)
         self._watch_playback()
         self._take(Input.TYPED)
 
@@ -111,13 +135,17 @@ class Session:
 
     # ---- when turns are taken by hand ---------------------------------------------------------
 
-    async def listen(self, policy: Policy) -> None:
-        """Take turns in another way from now on. What was being said is forgotten where the ears change."""
-        if (policy.detects, policy.times) != (self.policy.detects, self.policy.times):
+    async def listen(self, policy: Policy) -> bool:
+        """Take turns in another way from now on -> whether what was being said is forgotten: where the ears change."""
+        changed = (policy.detects, policy.times) != (self.policy.detects, self.policy.times)
+        if changed:
             await self.forget()
             self._ears.listen(policy.times if policy.detects else None)
         self.policy = policy
         self.asking.judged = policy.patience is not None
+        if self.state is State.SPEAKING:
+            self._yield(1.0)  # whoever stirred need not be heard any more
+        return changed
 
     @property
     def turn(self) -> int:
@@ -152,6 +180,10 @@ class Session:
         """What has been sent of the newest answer."""
         return self.answering.playback.sent_text
 
+    async def refuses(self, instructions: str) -> str:
+        """One line on instructions that are too long for the model; "" for any others."""
+        return await self._thinking.run(lambda: self._memory.refuses(instructions))
+
     async def commit(self) -> None:
         """Whoever speaks has finished. By hand it joins the conversation, and nothing is answered yet."""
         if self.policy.detects:
@@ -160,11 +192,15 @@ class Session:
             self.asking.hand_over()
 
     async def forget(self) -> None:
-        """Throw away what is being said."""
+        """Throw away what is being said, and all that was made of it."""
         self._take(Input.FORGET)
-        self.answering.drop()
+        self._speech, self._goes_on_s = None, -inf
+        self.asking.forget()
+        self._ending.begin()
         self._ears.forget()
         self._ears.listen(self.policy.times if self.policy.detects else None)
+        if self.state is State.SPEAKING:
+            self._yield(1.0)
 
     async def respond(self, wanted: Wanted | None = None) -> None:
         """Answer what the conversation holds."""
@@ -175,17 +211,21 @@ class Session:
 
     async def stop(self) -> None:
         """No more of the answer; the conversation keeps what was heard of it."""
+        self._goes_on_s = -inf
         self._watch_playback()
         self._take(Input.STOP)
         self.answering.write_down(self.answering.question)
 
     async def truncate(self, id: str, seconds: float) -> str:
-        """Of the answer of that id no more was heard than its first seconds: the words that stay.
+        """Of the answer of that id no more was heard than its first seconds: the words that stay. A later one gives
+        nothing back.
 
         Raises KeyError where it is no answer of this session, or too long ago.
         """
         playback = self.answering.playback_of(id)
-        if playback is self.answering.playback and self.state in (State.SPEAKING, State.HELD, State.OVERLAP):
+        if playback is self.answering.playback and self.state in (
+            State.THINKING, State.SPEAKING, State.HELD, State.OVERLAP,
+        ):  # fmt: skip
             playback.report(seconds, self._now())
             self._take(Input.STOP)
         return self.answering.truncate(id, seconds)
@@ -227,13 +267,23 @@ class Session:
     def _hear_frame(self, frame: np.ndarray) -> None:
         for event in self._ears.hear(frame):
             self._hear_speech(event)
+        self._watch()
+        self.asking.prepare()
+        self._watch_silence()
+
+    def _watch(self) -> None:
+        """What has been decided with this frame, be it one that did not come."""
         if self.state is State.SPEAKING and self.policy.holds and self.policy.interrupts:
             self._yield(LOW if self._ears.stirs else 1.0)
         elif self.state is State.HELD:
             self._interrupting.listen(self.asking.instructions)
-        self.asking.prepare()
         self._watch_playback()
-        self._watch_silence()
+
+    def _catch_up(self) -> None:
+        """What comes now was said while nothing came. If it was said into the answer, it is of the question still."""
+        self._ears.found()
+        if self.state in (State.HEARING, State.HELD) and self._started_s <= self._goes_on_s:
+            self._decide(Input.LATE)
 
     def _hear_speech(self, event: SpeechEvent) -> None:
         self._speech = event
@@ -248,7 +298,8 @@ class Session:
                 self._tell(event)
                 goes_on = self.state is State.SPEAKING and not self.policy.holds
                 resumed = goes_on and self._interrupting.meaning is Input.RESUMED
-                self._take(Input.RESUMED if resumed else Input.SPEECH)
+                late = self._supply.late and event.at_s <= self._goes_on_s
+                self._take(Input.LATE if late else Input.RESUMED if resumed else Input.SPEECH)
             case SpeechPaused():
                 self._tell(event)
                 if self.state is State.HELD:
@@ -285,10 +336,13 @@ class Session:
     def _decided(self, meaning: Input) -> None:
         """What was said into the answer."""
         if self.state is State.HELD:
-            paused = self._ears.paused
-            self._take(meaning)
-            if paused:
-                self._speculate()
+            self._decide(meaning)
+
+    def _decide(self, meaning: Input) -> None:
+        paused = self._ears.paused
+        self._take(meaning)
+        if paused:
+            self._speculate()
 
     def _watch_playback(self) -> None:
         if self.state in (State.SPEAKING, State.OVERLAP) and self.answering.playback.over(self._now()):
@@ -316,6 +370,7 @@ class Session:
                     self.asking.open(self._started_s)
                 case Action.GO_ON:
                     self.asking.go_on(self._started_s)
+                    self._goes_on_s = -inf
                 case Action.DROP:
                     self.answering.drop()
                     self._ears.close()
@@ -337,7 +392,7 @@ class Session:
                     self._ears.dismiss()
                     self.answering.go_on()
                     self._yield(1.0)
-                case Action.CANCEL:
+                case Action.CANCEL | Action.WITHDRAW:
                     self.answering.cancel()
                 case Action.INTERRUPT:
                     self._interrupting.stop()
@@ -352,6 +407,6 @@ class Session:
         read, wanted = self.asking.next()
         waited = None
         if isinstance(self._speech, SpeechSegment):
-            waited = (self._ears.now_s - self._ears.voice_end_s) * 1e3
-        self._gain = 1.0
+            waited = self._ears.silent_s * 1e3
+        self._gain, self._goes_on_s = 1.0, -inf
         self.answering.begin(read, wanted, Stopwatch(waited))

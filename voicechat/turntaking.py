@@ -32,6 +32,7 @@ class Input(Enum):
     ASIDE = auto()  # what the user said asks for nothing
     MEANT = auto()  # what the user says is meant to interrupt
     RESUMED = auto()  # the user goes on with what was taken for finished: the answer has hardly begun
+    LATE = auto()  # the user went on with what was taken for finished, and it came late
     TYPED = auto()  # a typed turn has arrived
     ASKED = auto()  # an answer is wanted to what the conversation holds
     SOUNDING = auto()  # the first sound of the answer has been sent
@@ -50,6 +51,7 @@ class Action(Enum):
     PLAY = auto()  # and goes on where it stood
     BEGIN = auto()  # ask the model
     CANCEL = auto()  # stop an answer of which nothing was heard
+    WITHDRAW = auto()  # nothing of an answer counts that is over, or was stopped
     INTERRUPT = auto()  # stop an answer, and keep of it what was heard
 
 
@@ -112,12 +114,15 @@ TABLE: Table = {
     (State.LISTENING, Input.SPEECH): (State.HEARING, (Action.OPEN,)),
     (State.LISTENING, Input.TYPED): (State.THINKING, (Action.COMMIT, Action.BEGIN)),
     (State.LISTENING, Input.ASKED): (State.THINKING, (Action.BEGIN,)),
+    (State.LISTENING, Input.LATE): (State.HEARING, (Action.WITHDRAW, Action.GO_ON)),
+    (State.HEARING, Input.LATE): (State.HEARING, (Action.DROP, Action.WITHDRAW, Action.GO_ON)),
     (State.HEARING, Input.SPEECH_OVER): (State.THINKING, (Action.COMMIT, Action.BEGIN)),
     (State.HEARING, Input.TYPED): (State.THINKING, (Action.DROP, Action.COMMIT, Action.BEGIN)),
     (State.HEARING, Input.ASKED): (State.OVERLAP, (Action.BEGIN,)),
     (State.HEARING, Input.ASIDE): (State.LISTENING, (Action.COMMIT, Action.TAKE_BACK)),
     (State.HEARING, Input.FORGET): (State.LISTENING, (Action.DROP,)),
     (State.THINKING, Input.SPEECH): (State.HEARING, (Action.CANCEL, Action.GO_ON)),
+    (State.THINKING, Input.LATE): (State.HEARING, (Action.CANCEL, Action.GO_ON)),
     (State.THINKING, Input.TYPED): (State.THINKING, (Action.CANCEL, Action.COMMIT, Action.BEGIN)),
     (State.THINKING, Input.ASKED): (State.THINKING, (Action.CANCEL, Action.BEGIN)),
     (State.THINKING, Input.SOUNDING): (State.SPEAKING, ()),
@@ -127,10 +132,12 @@ TABLE: Table = {
     (State.SPEAKING, Input.RESUMED): (State.HEARING, (Action.CANCEL, Action.GO_ON)),
     (State.SPEAKING, Input.TYPED): (State.THINKING, (Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
     (State.SPEAKING, Input.ASKED): (State.THINKING, (Action.BEGIN,)),
+    (State.SPEAKING, Input.LATE): (State.HEARING, (Action.CANCEL, Action.GO_ON)),
     (State.SPEAKING, Input.ANSWER_OVER): (State.LISTENING, ()),
     (State.SPEAKING, Input.STOP): (State.LISTENING, (Action.INTERRUPT,)),
     (State.HELD, Input.MEANT): (State.HEARING, (Action.INTERRUPT,)),
     (State.HELD, Input.RESUMED): (State.HEARING, (Action.DROP, Action.CANCEL, Action.GO_ON)),
+    (State.HELD, Input.LATE): (State.HEARING, (Action.DROP, Action.CANCEL, Action.GO_ON)),
     (State.HELD, Input.ASIDE): (State.SPEAKING, (Action.DROP, Action.PLAY)),
     (State.HELD, Input.SPEECH_OVER): (State.THINKING, (Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
     (State.HELD, Input.TYPED): (State.THINKING, (Action.DROP, Action.INTERRUPT, Action.COMMIT, Action.BEGIN)),
@@ -158,6 +165,8 @@ UNINTERRUPTED: Table = {  # where speech does not stop an answer
     (State.THINKING, Input.SPEECH): (State.OVERLAP, (Action.OPEN,)),
     (State.SPEAKING, Input.SPEECH): (State.OVERLAP, (Action.OPEN,)),
     (State.SPEAKING, Input.RESUMED): (State.OVERLAP, (Action.OPEN,)),
+    (State.THINKING, Input.LATE): (State.OVERLAP, (Action.OPEN,)),
+    (State.SPEAKING, Input.LATE): (State.OVERLAP, (Action.OPEN,)),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from streaming.audio import RATE, AudioError, Resampler
-from voicechat.conversation import INSTRUCTIONS, Clip, Message, new_id
+from voicechat.conversation import INSTRUCTIONS, Clip, Message, is_blank, new_id
 from web.schema import Refused
 from web.sound import Decoder, Format
 
@@ -102,8 +102,8 @@ def _as_message(role: str, id: str, content: list[dict[str, Any]], format: Forma
             case _:
                 texts.append(part.get("text") or "")
     text = " ".join(text for text in texts if text)
-    if role == "user" and not text and not clips:
-        raise Refused("invalid_value", "this message is empty: give it text or audio", "item.content")
+    if role == "user" and is_blank(text) and not clips:
+        raise Refused("invalid_value", "this message is empty or blank: give it text or audio", "item.content")
     return Message("user" if role == "user" else "system" if role == "system" else "assistant", text, tuple(clips), id)
 
 

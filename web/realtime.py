@@ -46,6 +46,7 @@ MAX_AUDIO = 15 * 2**20  # characters of base64 in one event
 MAX_UNCOMMITTED_S = 600.0  # by hand; found by voice, a turn is cut much earlier
 MIN_COMMIT_S = 0.1
 SENTENCE_S = 3.0  # for the rest of a sentence to be made
+LOOK_S = 0.1  # between two looks at whether sound comes
 PIECE_S = 0.5  # of a long append that is taken in at a time
 
 
@@ -64,12 +65,14 @@ class Realtime:
         self.settings.judges = self.session.judges
         self._extras = extras
         self._decoder = Decoder(self.settings.input_format)
+        self._looking: asyncio.Task[None] | None = None
         self._silenced: str | None = None  # the response that the client's own truncate has ended
 
     async def begin(self) -> None:
         """The server speaks first."""
         await self._apply()
         self.telling.send("session.created", session=self.settings.session)
+        self._looking = asyncio.create_task(self._look())
 
     async def receive(self, text: str) -> None:
         """One frame from the client. Whatever is wrong with it becomes an `error` event."""
@@ -109,7 +112,18 @@ class Realtime:
         await self.session.stop()
 
     async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
         await self.session.close()
+
+    async def _look(self) -> None:
+        """Whether sound comes that is due."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                self.session.look()
+            except Exception:
+                log.exception("a look at what has come failed")
 
     def deltas(self, sound: Sound) -> Iterator[dict[str, Any]]:
         """The events that carry what the writer took from the outbox."""
@@ -148,7 +162,7 @@ class Realtime:
             case InputAudioBufferCommitEvent():
                 await self._commit()
             case InputAudioBufferClearEvent():
-                await self.session.forget()
+                await self._forget()
                 self.telling.send("input_audio_buffer.cleared")
             case ConversationItemCreateEvent():
                 self._create_item(event)
@@ -183,7 +197,7 @@ class Realtime:
                 await asyncio.sleep(0)  # the other conversations' events have their turn
             await self.session.hear(AudioChunk(chunk.samples[start : start + step], chunk.rate))
         if not self.session.policy.detects and self.session.uncommitted_s > MAX_UNCOMMITTED_S:
-            await self.session.forget()
+            await self._forget()
             raise Refused(
                 "input_audio_buffer_full",
                 f"more than {MAX_UNCOMMITTED_S:.0f} s of audio were not committed and are dropped: "
@@ -198,11 +212,21 @@ class Realtime:
                 f"append at least {MIN_COMMIT_S * 1000:.0f} ms, then commit",
             )
         await self.session.commit()
+        self._decoder.begin()
+
+    async def _forget(self) -> None:
+        """The buffer is empty, down to half a sample."""
+        await self.session.forget()
+        self._decoder.begin()
 
     # ---- settings -----------------------------------------------------------------------------
 
     async def _update(self, event: SessionUpdateEvent) -> None:
-        self.settings.update(event.session.model_dump(exclude_unset=True))
+        changes = event.session.model_dump(exclude_unset=True)
+        instructions = changes.get("instructions") or ""
+        if instructions and (why := await self.session.refuses(instructions)):
+            raise Refused("string_above_max_length", f"{why}; nothing was changed", "session.instructions")
+        self.settings.update(changes)
         await self._apply()
         self.telling.send("session.updated", session=self.settings.session)
 
@@ -211,9 +235,9 @@ class Realtime:
         session.voice, session.asking.usual = settings.voice, settings.wanted
         session.conversation.instruct(settings.session["instructions"] or "")
         session.transcripts.wanted = settings.transcribes or self._extras
-        if self._decoder.format != settings.input_format:
+        forgotten = await session.listen(settings.policy)
+        if forgotten or self._decoder.format != settings.input_format:
             self._decoder = Decoder(settings.input_format)
-        await session.listen(settings.policy)
 
     # ---- the conversation ---------------------------------------------------------------------
 
@@ -242,12 +266,16 @@ class Realtime:
         if response is not None and response.item_id == event.item_id:
             self._silenced = response.id
         try:
+            if self.telling.read_only(event.item_id):
+                raise KeyError(event.item_id)
             text = await self.session.truncate(event.item_id, audio_end_ms / 1000)
         except KeyError:
             raise Refused(
                 "item_truncate_invalid_item_id", "only answers that were spoken here can be cut", "item_id"
             ) from None
-        self.telling.cut(item, text)
+        if self.telling.response is response is not None and response.item_id == event.item_id:
+            self.telling.end_cancelled()  # where the session took it for played already
+        self.telling.cut(item, text, audio_end_ms)
         self.telling.send(
             "conversation.item.truncated", item_id=event.item_id, content_index=0, audio_end_ms=audio_end_ms
         )
@@ -288,7 +316,7 @@ class Realtime:
     async def _cancel(self, id: str | None) -> None:
         response, silenced = self.telling.response, self._silenced
         self._silenced = None
-        if response is None and silenced is not None and id in (None, silenced):
+        if response is None and silenced == self.telling.newest and id in (None, silenced):
             return  # openai-agents falls silent by a truncate and a cancel
         if response is None or id not in (None, response.id):
             raise Refused("response_cancel_not_active", "Cancellation failed: no such response is in progress")

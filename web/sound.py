@@ -66,6 +66,10 @@ class Decoder:
         self._odd = b""  # half a sample
         self._samples = 0
 
+    def begin(self) -> None:
+        """What comes next begins with a whole sample: the half that was left over is dropped."""
+        self._odd = b""
+
     def push(self, text: str) -> AudioChunk:
         """float32 mono [n], n = 0 where not one sample is whole. Raises AudioError; then nothing of it enters."""
         try:

@@ -111,12 +111,23 @@ class Telling:
         response = self._answers.get(item_id)
         return response.turn if response else 0
 
+    @property
+    def newest(self) -> str:
+        """The id of the newest response; "" before the first."""
+        return next((response.id for response in reversed(self._answers.values())), "")
+
     def sent_ms(self, item_id: str) -> int:
-        """How much of an answer's sound has gone out."""
+        """How much of an answer's sound has gone out, or what a cut has left of it."""
         return int(self._sent_s.get(item_id, 0.0) * 1000)
 
-    def cut(self, item: Item, text: str) -> None:
-        """No more of an answer was heard than this."""
+    def read_only(self, item_id: str) -> bool:
+        """It is an answer without sound."""
+        response = self._answers.get(item_id)
+        return response is not None and not response.aloud
+
+    def cut(self, item: Item, text: str, ms: int) -> None:
+        """No more of an answer was heard than this, and no later cut gives anything back."""
+        self._sent_s[item["id"]] = ms / 1000
         item["status"] = "incomplete"
         item["content"] = [{"type": "output_audio", "transcript": text}]
 
@@ -180,7 +191,7 @@ class Telling:
         """Nothing of that answer counts, whatever was sent of it."""
         id = next((id for id, response in self._answers.items() if response.turn == turn), "")
         if id in self._items and self.sent_ms(id):
-            self.cut(self._items.find(id, "truncate"), "")
+            self.cut(self._items.find(id, "truncate"), "", 0)
             self.send("conversation.item.truncated", item_id=id, content_index=0, audio_end_ms=0)
 
     def end_cancelled(self) -> None:

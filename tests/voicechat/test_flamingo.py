@@ -5,11 +5,13 @@ from itertools import islice, zip_longest
 import numpy as np
 import pytest
 import torch
+from transformers import AddedToken
 
 from tests.tiny import save_tiny
 from voicechat.conversation import Clip, Message
 from voicechat.flamingo import Flamingo
 from voicechat.flamingo.graph import StaticKeyValues
+from voicechat.flamingo.prompt import PromptBuilder
 
 NEW = 24
 
@@ -208,3 +210,18 @@ def test_what_happens_between_the_steps_of_a_reply_does_not_change_it(flamingo):
     assert answer == alone
     memory.prepare([Message("user", "something else")])
     assert 0 < memory.positions < len(flamingo.builder.whole(question, memory._encoder).ids)
+
+
+def test_a_token_that_stands_for_no_text_is_neither_read_nor_told(tmp_path, monkeypatch):
+    """Not even one that the tokenizer takes for a word, as Qwen's has some."""
+    flamingo = Flamingo.load(save_tiny(tmp_path), "cpu", greedy=True)
+    flamingo.processor.tokenizer.add_tokens(AddedToken("<tool_call>", special=False, normalized=False))
+    flamingo.builder = PromptBuilder(flamingo.processor)
+    ids = flamingo.processor.tokenizer("one<sound><tool_call> two<|im_end|><|im_start|>").input_ids
+    monkeypatch.setattr(flamingo, "decode", lambda *_: iter(ids))
+    memory, clip = flamingo.memory(), Clip(noise(1.0))
+    assert replied(memory, [Message("user", "one")]) == "one two"
+    assert "".join(memory.judge(clip, "")) == "one two"
+    assert "".join(memory.transcribe(clip)) == "one two"
+    asked = flamingo.builder.whole([Message("user", "<tool_call>")], memory._encoder).ids
+    assert not set(ids) & flamingo.builder.own & set(asked) - {1, 2}

@@ -301,10 +301,32 @@ async def test_stopped_by_hand_an_answer_keeps_what_was_heard(open_session):
     assert session.state is State.LISTENING
     assert session.conversation.messages[-1].text == "You wrote: one"
     answer = session.conversation.messages[-1].id
-    assert await session.truncate(answer, 0.17) == "You wrote:"  # the client knows better
-    assert await session.truncate(answer, 0.33) == "You wrote: one two"
+    assert await session.truncate(answer, 0.33) == "You wrote: one two"  # the client knows better
+    assert await session.truncate(answer, 0.17) == "You wrote:"
+    assert await session.truncate(answer, 0.33) == "You wrote:"  # what was cut stays cut
+    await session.played(1, 0.4)
+    await session.stop()
+    assert session.conversation.find(answer).text == "You wrote:"
     with pytest.raises(KeyError):
         await session.truncate("item_unknown", 1)
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\n\t", "\u200b\ufeff", "\u00a0"])
+async def test_blanks_are_no_question(open_session, blank):
+    session = open_session()
+    await session.ask(blank)
+    assert drain(session) == [Failed("nothing was typed: write what you want to ask, or attach a clip")]
+    assert session.conversation.messages == [] and session.state is State.LISTENING
+    attached = Clip(QUESTION)
+    await session.ask(blank, [attached])
+    await session.idle()
+    answer = f"I heard {attached.length / 16_000:.1f} seconds of sound. "
+    assert session.conversation.messages[-1].text == answer
+    await session.played(1, 100)
+    session.attach([attached])
+    await session.ask(blank)
+    await session.idle()
+    assert session.conversation.messages[-1].text == answer
 
 
 async def test_one_answer_can_be_made_otherwise(open_session):

@@ -10,7 +10,7 @@ from streaming.endpoint import EndpointTimes
 from voicechat.turntaking import Action, Input, Patience, Policy, State, take
 from voicechat.verdict import Verdict
 
-SPEECH, OVER, ASIDE, MEANT, RESUMED, TYPED, ASKED, SOUNDING, DONE, STOP, FORGET = Input
+SPEECH, OVER, ASIDE, MEANT, RESUMED, LATE, TYPED, ASKED, SOUNDING, DONE, STOP, FORGET = Input
 LISTENING, HEARING, THINKING, SPEAKING, HELD, OVERLAP = State
 
 CONVERSATIONS = {
@@ -34,6 +34,17 @@ CONVERSATIONS = {
     "not finished after all": (
         [SPEECH, OVER, SOUNDING, RESUMED, OVER], THINKING, "OPEN COMMIT BEGIN CANCEL GO_ON COMMIT BEGIN"
     ),
+    "what came late is of the question: while the answer is made": (
+        [SPEECH, OVER, LATE, OVER], THINKING, "OPEN COMMIT BEGIN CANCEL GO_ON COMMIT BEGIN"
+    ),
+    "while it plays": ([SPEECH, OVER, SOUNDING, LATE, OVER], THINKING, "OPEN COMMIT BEGIN CANCEL GO_ON COMMIT BEGIN"),
+    "when it has been played": (
+        [SPEECH, OVER, SOUNDING, DONE, LATE, OVER], THINKING, "OPEN COMMIT BEGIN WITHDRAW GO_ON COMMIT BEGIN"
+    ),
+    "when it has been interrupted": (
+        [SPEECH, OVER, SOUNDING, SPEECH, LATE, OVER], THINKING,
+        "OPEN COMMIT BEGIN INTERRUPT OPEN DROP WITHDRAW GO_ON COMMIT BEGIN",
+    ),
 }  # fmt: skip
 HOLDS = Policy(holds=True)
 OTHERS = {
@@ -49,6 +60,10 @@ OTHERS = {
     ),
     "held, and not finished after all": (
         HOLDS, [SPEECH, OVER, SOUNDING, SPEECH, RESUMED, OVER], THINKING,
+        "OPEN COMMIT BEGIN HOLD OPEN DROP CANCEL GO_ON COMMIT BEGIN",
+    ),
+    "held, and what came late is of the question": (
+        HOLDS, [SPEECH, OVER, SOUNDING, SPEECH, LATE, OVER], THINKING,
         "OPEN COMMIT BEGIN HOLD OPEN DROP CANCEL GO_ON COMMIT BEGIN",
     ),
     "typed while held": (

@@ -239,6 +239,74 @@ def test_typing_interrupting_by_a_key_and_asking_about_a_clip(server, visit, tmp
     wait_for_state(page, "listening")
 
 
+def test_what_is_too_long_comes_back_into_the_box(server, visit, tmp_path):
+    """With its clip: it can be mended there."""
+    page = visit(server.url)
+    long = ("please tell me what seven times eight is " * 250).strip()
+    page.fill("#text", long)
+    page.press("#text", "Enter")
+    page.wait_for_selector("#problem:not([hidden])")
+    told = page.inner_text("#problem-message")
+    assert told.startswith(f"the typed text has {len(long):,} characters, of which about ") and "clip" not in told
+    assert page.input_value("#text") == long and captions(page) == []
+
+    soundfile.write(tmp_path / "question.wav", 0.5 * say("what is seven times eight"), RATE)
+    drop(page, tmp_path / "question.wav")
+    page.wait_for_selector("#log .clip")
+    page.press("#text", "Enter")
+    page.wait_for_selector("#tray .clip")
+    assert page.input_value("#text") == long
+    assert page.locator("#log .clip").count() == 0
+    page.fill("#text", "what is two plus three")
+    page.press("#text", "Enter")
+    page.wait_for_function("document.querySelector('#log .assistant .said')?.innerText.length > 8")
+    assert page.locator("#log .clip").count() == 1 and page.locator("#tray .clip").count() == 0
+    assert page.input_value("#text") == "" and page.is_hidden("#problem")
+
+
+def test_a_clip_that_is_too_long_comes_back_and_can_be_taken_out(server, visit, tmp_path):
+    page = visit(server.url)
+    soundfile.write(tmp_path / "long.wav", silence(70.0), RATE)
+    drop(page, tmp_path / "long.wav")
+    page.wait_for_selector("#log .clip")
+    page.fill("#text", "what is two plus three")
+    page.press("#text", "Enter")
+    page.wait_for_selector("#tray .clip")
+    told = page.inner_text("#problem-message")
+    assert told.startswith("the sound lasts 70 s, of which about 3") and told.endswith("send a shorter clip")
+    assert page.input_value("#text") == "what is two plus three"
+    page.click("#tray .remove")
+    page.press("#text", "Enter")
+    page.wait_for_function("document.querySelector('#log .assistant .said')?.innerText.length > 8")
+    assert page.locator(".clip").count() == 0
+
+
+def test_blanks_are_no_question_unless_a_clip_is_attached(server, visit, tmp_path):
+    page = visit(server.url)
+    page.fill("#text", " \u200b ")
+    page.press("#text", "Enter")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.inner_text("#problem-message") == "Nothing was typed."
+    assert captions(page) == []
+    soundfile.write(tmp_path / "question.wav", 0.5 * say("what is seven times eight"), RATE)
+    page.fill("#text", "")
+    drop(page, tmp_path / "question.wav")
+    page.wait_for_selector("#log .clip")
+    page.press("#text", "Enter")
+    page.wait_for_function("document.querySelector('#log .assistant .said')?.innerText.length > 8")
+    assert page.is_hidden("#problem")
+
+
+def test_instructions_that_are_too_long_are_told_where_they_are_given(server, visit):
+    page = visit(server.url)
+    page.click("#start")
+    wait_for_state(page, "listening")
+    page.evaluate("voicechat.update({ instructions: 'Be very brief and kind. '.repeat(500) })")
+    page.wait_for_selector("#problem:not([hidden])")
+    told = page.inner_text("#problem-message")
+    assert told.startswith("the instructions have 12,000 characters") and "shorten them" in told
+
+
 def test_what_is_not_sound_is_refused_with_an_instruction(server, visit, tmp_path):
     page = visit(server.url)
     (tmp_path / "notes.wav").write_text("no sound at all")

@@ -8,6 +8,7 @@ import pytest
 from tests.speech import say
 from tests.voicechat.test_session import Broken, Patient
 from tests.web.wire import Chat, Client
+from voicechat.echo import EchoMemory
 from web.sound import Encoder, Format
 
 QUESTION = 0.5 * say("what is seven times eight")
@@ -226,10 +227,63 @@ async def test_barge_in_is_told_first_then_the_answer_closes_then_the_client_cut
         (got,) = await client.send("conversation.item.retrieve", item_id=answer)
         assert got["item"]["content"] == [{"type": "output_audio", "transcript": "You wrote: one"}]
         assert client.realtime.session.conversation.find(answer).text == "You wrote: one"
+        for later in (300, 999_999):  # gives nothing back
+            (truncated,) = await client.send(
+                "conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=later
+            )
+            assert truncated["audio_end_ms"] == 250
+            (got,) = await client.send("conversation.item.retrieve", item_id=answer)
+            assert got["item"]["content"] == [{"type": "output_audio", "transcript": "You wrote: one"}]
+            assert client.realtime.session.conversation.find(answer).text == "You wrote: one"
+
+
+async def test_no_more_than_was_sent_can_have_been_heard(chat):
+    async with Client(chat) as client:
+        await client.write("one two three")
+        await client.settle()
+        answer = client.last("response.done")["response"]["output"][0]["id"]
         (truncated,) = await client.send(
             "conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=999_999
         )
-        assert 400 < truncated["audio_end_ms"] < 700  # no more than was sent
+        assert 300 < truncated["audio_end_ms"] < 700
+
+
+async def test_an_answer_that_is_cut_while_its_sound_waits_to_be_sent_stays_cut(chat):
+    """Also where the session, which knows no better, takes all of it for played."""
+    async with Client(chat, ahead_s=0.2) as client:
+        await client.write("one two three four five six seven eight nine ten eleven twelve")
+        await client.realtime.session.idle()
+        await client.drain()
+        answer = client.last("response.output_item.added")["item"]["id"]
+        await client.realtime.session.played(1, 1000)
+        await client.send("conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=100)
+        seen, client.now = len(client.events), 1000
+        await client.settle()
+        assert not [e for e in client.events[seen:] if e["type"].endswith(".delta")]
+        assert client.last("response.done")["response"]["status"] == "cancelled"
+        (got,) = await client.send("conversation.item.retrieve", item_id=answer)
+        assert got["item"]["content"] == [{"type": "output_audio", "transcript": "You"}]
+
+
+async def test_an_answer_of_which_nothing_has_sounded_can_be_cut(patient):
+    async with Client(patient) as client:
+        await client.write("count")
+        answer = client.last("response.output_item.added")["item"]["id"]
+        await client.send("conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=0)
+        patient.memory.go.release(50)
+        await client.settle()
+        assert client.realtime.session.conversation.find(answer).text == ""
+        assert client.last("response.done")["response"]["status"] == "cancelled"
+
+
+async def test_an_answer_to_read_is_not_cut_by_its_sound(chat):
+    async with Client(chat) as client:
+        await client.write("hello", output_modalities=["text"])
+        await client.settle()
+        answer = client.last("response.done")["response"]["output"][0]["id"]
+        (error,) = await client.send("conversation.item.truncate", item_id=answer, content_index=0, audio_end_ms=0)
+        assert error["error"]["code"] == "item_truncate_invalid_item_id"
+        assert "hello" in client.realtime.session.conversation.find(answer).text
 
 
 async def test_a_cancel_behind_the_truncate_that_ended_the_answer_is_no_error(chat):
@@ -443,3 +497,34 @@ async def test_a_goodbye_finishes_the_sentence(chat):
         done = client.last("response.done")["response"]
         assert done["status"] == "cancelled"
         assert done["output"][0]["content"][0]["transcript"] == "You wrote: one two three. "
+
+
+@pytest.mark.parametrize("blank", [" ", "\n\t", "\u200b\ufeff"])
+async def test_blanks_are_no_message(chat, blank):
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": blank}]}
+    async with Client(chat) as client:
+        (error,) = await client.send("conversation.item.create", item=item)
+        assert error["error"]["message"] == "this message is empty or blank: give it text or audio"
+        (error,) = await client.send("response.create", response={"input": [item]})
+        assert "empty or blank" in error["error"]["message"]
+        assert client.realtime.session.conversation.messages == []
+
+
+class Narrow(EchoMemory):
+    def refuses(self, instructions):
+        return "the instructions are too long: shorten them" if len(instructions) > 20 else ""
+
+
+async def test_instructions_that_are_too_long_are_refused_where_they_are_given():
+    chat = Chat(Narrow())
+    async with Client(chat) as client:
+        await client.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
+        session = {"type": "realtime", "instructions": "Be brief. " * 9, "output_modalities": ["text"]}
+        (error,) = await client.send("session.update", session=session)
+        assert error["error"]["message"] == "the instructions are too long: shorten them; nothing was changed"
+        assert error["error"]["param"] == "session.instructions"
+        (updated,) = await client.send("session.update", session={"type": "realtime"})
+        assert updated["session"]["instructions"] == "Be brief."
+        assert updated["session"]["output_modalities"] == ["audio"]
+        assert client.realtime.session.conversation.instructions == "Be brief."
+    chat.close()

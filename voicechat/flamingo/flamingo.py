@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from tokenizers.decoders import DecodeStream
 
+from streaming.audio import RATE
 from streaming.encoder import ClipTooLong, RollingEncoder
 from voicechat.conversation import Clip, Message
 from voicechat.errors import ModelError
@@ -17,7 +19,9 @@ from voicechat.flamingo.cache import KeyValues
 from voicechat.flamingo.graph import StaticKeyValues
 from voicechat.flamingo.load import load
 from voicechat.flamingo.prompt import Prompt, PromptBuilder
+from voicechat.flamingo.room import SHARE, Kind, Part, too_long
 from voicechat.flamingo.sampling import Sampler
+from voicechat.flamingo.typed import plain
 from voicechat.verdict import Verdict
 
 CONTEXT = 8_192  # positions of a conversation's cache, about five minutes of sound; less if the model has less
@@ -34,7 +38,8 @@ class Flamingo:
         self.name = "af3"
         self.model, self.processor = model, processor
         self.builder = PromptBuilder(processor)
-        self.context = min(CONTEXT, model.config.text_config.max_position_embeddings)
+        self.frame = self.builder.count_frame()
+        self.context: int = min(CONTEXT, model.config.text_config.max_position_embeddings)
         self.max_windows = int(processor.max_audio_len // processor.feature_extractor.chunk_length)
         self._greedy, self._seed = greedy, seed
         config = model.generation_config
@@ -60,6 +65,12 @@ class Flamingo:
     def longest_s(self) -> float:
         """See `Model`."""
         return float(self.context - BESIDE) / POSITIONS_S
+
+    def refuses(self, instructions: str) -> str:
+        """See `Memory`."""
+        part = Part(Kind.INSTRUCTIONS, self.builder.count(instructions), len(instructions))
+        room = round(SHARE * self.context)
+        return too_long([part], room) if part.positions > room else ""
 
     def memory(self) -> FlamingoMemory:
         return FlamingoMemory(self)
@@ -96,6 +107,12 @@ class Flamingo:
             ids.append(token)
             logits = cache.step(token)
 
+    def words(self, tokens: Iterator[int]) -> Iterator[str]:
+        """The text of the tokens, an item for each; "" where it completes no word, or stands for no text."""
+        tokenizer, words = self.processor.tokenizer.backend_tokenizer, DecodeStream(skip_special_tokens=True)
+        for token in tokens:
+            yield "" if token in self.builder.own else words.step(tokenizer, token) or ""
+
 
 class FlamingoMemory:
     """One conversation: a rolling encoder for each clip, and a KV cache that follows the messages."""
@@ -116,21 +133,22 @@ class FlamingoMemory:
     def marks(self) -> Literal["taught", "told", "none"]:
         return "taught" if getattr(self.flamingo.model.config, "turn_marks", False) else "told"
 
+    def refuses(self, instructions: str) -> str:
+        return self.flamingo.refuses(instructions)
+
     def prepare(self, messages: Sequence[Message]) -> None:
         """Encode what has arrived and prefill all that is settled: history, and closed windows."""
         if self._replying:  # the cache is the reply's
             return
         self._forget_clips(messages)
-        self.cache.follow(self.flamingo.builder.settled(messages, self._encoder))
+        self.cache.follow(self.flamingo.builder.settled(self._plain(messages), self._encoder))
 
     def reply(self, messages: Sequence[Message]) -> Iterator[str]:
         self._replying = True
         try:
             self._forget_clips(messages)
-            words = DecodeStream(skip_special_tokens=True)
-            tokenizer = self.flamingo.processor.tokenizer._tokenizer
-            for token in self.flamingo.decode(self._fitting(messages), self.cache, self._sampler, self._begin):
-                yield words.step(tokenizer, token) or ""
+            tokens = self.flamingo.decode(self._fitting(self._plain(messages)), self.cache, self._sampler, self._begin)
+            yield from self.flamingo.words(tokens)
         finally:
             self._replying = False
 
@@ -140,10 +158,8 @@ class FlamingoMemory:
     def judge(self, clip: Clip, instructions: str) -> Iterator[str]:
         told = [Message("system", instructions)] if instructions else []
         prompt = self.flamingo.builder.whole([*told, Message("user", "", (clip,))], self._encoder)
-        tokenizer, words = self.flamingo.processor.tokenizer._tokenizer, DecodeStream(skip_special_tokens=True)
         with self.flamingo.scratch() as cache:
-            for token in self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)):
-                yield words.step(tokenizer, token) or ""
+            yield from self.flamingo.words(self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)))
 
     def transcribe(self, clip: Clip) -> Iterator[str]:
         """AF3's own transcription prompt, decoded greedily outside the conversation.
@@ -155,7 +171,8 @@ class FlamingoMemory:
         prompt = self.flamingo.builder.whole(asked, self._encoder)
         with self.flamingo.scratch() as cache:
             for token in self.flamingo.decode(prompt, cache, self.flamingo.sampler(greedy=True)):
-                ids.append(token)
+                if token not in self.flamingo.builder.own:
+                    ids.append(token)
                 yield ""
         yield str(processor.decode([ids], skip_special_tokens=True, strip_prefix=True)[0])
 
@@ -170,21 +187,41 @@ class FlamingoMemory:
             raise ModelError(str(error)) from None
         return rolling
 
+    @property
+    def _room(self) -> int:
+        """Positions for all that is read: the rest of the context is for the answer."""
+        return self.flamingo.context - min(128, self.flamingo.context // 4)
+
+    def _parts(self, messages: Sequence[Message]) -> list[Part]:
+        """Instructions, one exchange's text and its sound."""
+        count = self.flamingo.builder.count
+        told = [m.text for m in messages if m.role == "system"]
+        text = [m.text for m in messages if m.role != "system"]
+        heard_s = sum(clip.length for m in messages for clip in m.clips) / RATE
+        return [
+            Part(Kind.INSTRUCTIONS, sum(map(count, told)), sum(map(len, told))),
+            Part(Kind.TEXT, sum(map(count, text)), sum(map(len, text))),
+            Part(Kind.SOUND, round(POSITIONS_S * heard_s), heard_s),
+        ]
+
     def _fitting(self, messages: Sequence[Message]) -> Prompt:
         """The whole conversation, less its oldest exchanges where it has outgrown the context."""
         kept = list(messages)
         while True:
             prompt = self.flamingo.builder.whole(kept, self._encoder)
-            if len(prompt.ids) + min(128, self.flamingo.context // 4) <= self.flamingo.context:
+            if len(prompt.ids) <= self._room:
                 return prompt
             oldest = next((i for i, m in enumerate(kept) if m.role == "user"), len(kept))
             following = next((i for i in range(oldest + 1, len(kept)) if kept[i].role == "user"), None)
             if following is None:
-                raise ModelError(
-                    f"this question alone needs {len(prompt.ids)} of the model's {self.flamingo.context} positions: "
-                    "send a shorter clip"
-                )
+                raise ModelError(too_long(self._parts(kept), self._room - self.flamingo.frame))
             del kept[oldest:following]
+
+    def _plain(self, messages: Sequence[Message]) -> list[Message]:
+        """What users typed, in plain words where the checkpoint needs them."""
+        if not getattr(self.flamingo.model.config, "plain_words", False):
+            return list(messages)
+        return [replace(m, text=plain(m.text) or m.text) if m.role == "user" else m for m in messages]
 
     def _forget_clips(self, messages: Sequence[Message]) -> None:
         current = {clip.number for m in messages for clip in m.clips}

@@ -14,6 +14,7 @@ from streaming.audio import AudioChunk, AudioError
 from streaming.files import read_audio
 from tts.voice import DEFAULT_VOICE
 from voicechat.config import DEVICES, Config
+from voicechat.conversation import is_blank
 from voicechat.errors import ConfigError, InputError
 from voicechat.writable import check_writable, same_file
 
@@ -85,7 +86,7 @@ def parse(arguments: list[str]) -> Options:
     _check_place(options)
     if options.list_voices or options.list_devices:
         return options
-    if not all(text.strip() for text in options.text):
+    if any(map(is_blank, options.text)):
         raise ConfigError("a --text is empty: write what you want to say, e.g. --text 'what is seven times eight'")
     if not 10 <= options.latency <= 2000:
         raise ConfigError(f"--latency {options.latency} cannot be had: give 10 to 2000 ms, e.g. 100")

@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from streaming.audio import RATE, AudioChunk, AudioError
-from voicechat.conversation import Clip, new_id
-from voicechat.errors import VoiceChatError
+from voicechat.conversation import Clip, is_blank, new_id
+from voicechat.errors import NOTHING_TYPED, VoiceChatError
 from voicechat.events import (
     Answered,
     Asked,
@@ -72,6 +72,7 @@ class RemoteSession:
         self._answering = False  # the newest turn has not ended
         self._held: list[Event] = []  # of its end, until all of its sound is here
         self._changed = asyncio.Event()
+        self._cut = False  # of the newest answer no more counts than was heard
         self._reported = (0, monotonic())  # ms of the answer, when
         self._farewell = ""
 
@@ -97,7 +98,10 @@ class RemoteSession:
             self._send("input_audio_buffer.commit")
 
     async def ask(self, text: str = "", clips: Sequence[Clip] = ()) -> None:
-        """A typed turn, or clips to talk about, or both."""
+        """A typed turn, or clips to talk about, or both. Blanks alone ask nothing, and are not answered."""
+        if is_blank(text) and not clips:
+            self.events.put_nowait(Failed(NOTHING_TYPED))
+            return
         self._stop()
         if self.state in SPEECH:
             self._send("input_audio_buffer.clear")
@@ -113,7 +117,7 @@ class RemoteSession:
     async def played(self, turn: int, seconds: float) -> None:
         """So many seconds of this turn's answer have come out of the loudspeaker."""
         playback = self._playback
-        if turn != playback.turn or not turn:
+        if turn != playback.turn or not turn or self._cut:
             return
         playback.report(min(seconds, playback.sent_s))
         heard_ms, (told_ms, told_at) = self._heard_ms, self._reported
@@ -121,6 +125,9 @@ class RemoteSession:
             self._reported = (heard_ms, monotonic())
             # What was resampled on the way may be a sample shorter than the server has it: 1 ms makes up for it.
             self._send("voicechat.played", item_id=playback.id, audio_ms=heard_ms + 1)
+
+    def look(self) -> None:
+        """The server looks whether sound comes."""
 
     # ---- from outside -------------------------------------------------------------------------
 
@@ -222,9 +229,9 @@ class RemoteSession:
             self._truncate()
 
     def _truncate(self) -> None:
-        self._send(
-            "conversation.item.truncate", item_id=self._playback.id, content_index=0, audio_end_ms=self._heard_ms
-        )
+        if not self._cut:
+            id, self._cut = self._playback.id, True
+            self._send("conversation.item.truncate", item_id=id, content_index=0, audio_end_ms=self._heard_ms)
 
     # ---- from the server ----------------------------------------------------------------------
 
@@ -252,7 +259,7 @@ class RemoteSession:
             case TurnStarted():
                 self._complete()
                 self.turn, self._answering = event.turn, True
-                self._playback = Playback(event.turn, event.answer)
+                self._playback, self._cut = Playback(event.turn, event.answer), False
                 self._playback.report(0.0)
                 self._reported = (0, monotonic())
             case TurnEnded() | Failed() if event.turn == self.turn:

@@ -181,6 +181,7 @@ export class Answers {
     const { itemId, playedMs, dropped } = await this.#player.clear();
     if (itemId === null && !dropped.length) return;
     if (this.#captions !== captions) return; // all of it has been forgotten meanwhile
+    for (const item of [itemId, ...dropped]) this.#unwanted.add(item); // what was cut stays cut
     if (itemId !== null) {
       if (itemId === this.#sounding) this.#sounds(null);
       this.#truncate(itemId, playedMs);

@@ -1,4 +1,4 @@
-// Sound clips: dropped anywhere on the page, drawn, and played back.
+// Sound clips: dropped anywhere on the page, drawn, played back, and kept for the next question.
 
 /** A card with the clip's waveform, a play button, and where it is in playing. */
 export function card({ name, seconds, peaks }, file) {
@@ -22,6 +22,40 @@ export function card({ name, seconds, peaks }, file) {
   text.append(Object.assign(document.createElement("span"), { className: "length", textContent: `${seconds.toFixed(1)} s` }));
   element.append(button, wave, text);
   return element;
+}
+
+/** Clips that came back and wait for the next question; each can be taken out. */
+export class Tray {
+  #cards = new Map(); // file -> its card
+
+  constructor(element) {
+    this.element = element;
+  }
+
+  /** A card that was shown elsewhere. */
+  add(card, file) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "icon remove" });
+    button.setAttribute("aria-label", `Take out ${file.name}`);
+    button.innerHTML = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18" /></svg>';
+    button.onclick = () => this.#remove(file);
+    card.append(button);
+    this.#cards.set(file, card);
+    this.element.append(card);
+    this.element.hidden = false;
+  }
+
+  /** The files; they are here no more. */
+  take() {
+    const files = [...this.#cards.keys()];
+    for (const file of files) this.#remove(file);
+    return files;
+  }
+
+  #remove(file) {
+    this.#cards.get(file)?.remove();
+    this.#cards.delete(file);
+    this.element.hidden = this.#cards.size === 0;
+  }
 }
 
 function draw(peaks) {

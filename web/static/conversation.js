@@ -6,6 +6,7 @@
 //   caption      {role, id, text, final, interrupted, unheard, removed, typed}   again whenever it changes; `unheard`: what an
 //                interruption kept from being said; `removed`: it was taken back, forget the caption
 //   clip         {id, name, seconds, peaks}   a clip was attached
+//   returned     {id, text, clip}   what was typed or attached could not be answered: the user may mend it and send it again
 //   turn         {n, id, typed, voice_to_voice_ms, timing, interrupted}   again whenever more is known; id: of the answer
 //   levels       {user, answer}   0..1, thirty times a second
 //   problem      {kind, message, remedy, detail};  solved {kind}
@@ -13,7 +14,7 @@
 
 import { Answers } from "./answers.js";
 import { decode } from "./decode.js";
-import { creation, History, newId } from "./history.js";
+import { CREATION, creation, History, newId } from "./history.js";
 import { fromBase64, peaks, RATE, toBase64 } from "./pcm.js";
 import { Problem } from "./problems.js";
 import { Recording } from "./recording.js";
@@ -23,6 +24,7 @@ import { Speech } from "./speech.js";
 import { ownAddress, Wire } from "./wire.js";
 
 const LONGEST_CLIP_S = 240; // 15 MiB of base64 are taken by the server
+const LONGEST_TEXT = 100000; // characters; what the model can read of it is less
 const HARMLESS = new Set([
   "response_cancel_not_active",
   "input_audio_buffer_commit_empty",
@@ -139,12 +141,27 @@ export class Conversation extends EventTarget {
     this.#refresh();
   }
 
-  /** A typed turn. Before there is a connection it waits for one. */
-  async say(text) {
-    const item = this.#history.add(newId(), "user", { text });
-    this.#caption({ role: "user", id: item.id, text, final: true, typed: true });
+  /** A typed turn; "" asks about the clips that are attached. Before there is a connection it waits for one. Throws Problem. */
+  say(text) {
+    if (!/[^\p{Z}\p{C}]/u.test(text)) {
+      if (!this.#history.attached) throw new Problem("typed");
+      text = "";
+    }
+    if (text.length > LONGEST_TEXT) {
+      const message = `The text has ${text.length.toLocaleString("en")} characters.`;
+      throw new Problem("typed", "", message, `At most ${LONGEST_TEXT.toLocaleString("en")} can be sent: shorten it.`);
+    }
+    this.#emit("solved", { kind: "typed" });
+    return this.#say(text);
+  }
+
+  async #say(text) {
     const question = { from: performance.now(), typed: true };
-    if (this.#connected) this.#wire.send(creation(item)); // at once: a connection that opens later replays it
+    if (text) {
+      const item = this.#history.add(newId(), "user", { text, ours: true });
+      this.#caption({ role: "user", id: item.id, text, final: true, typed: true });
+      if (this.#connected) this.#wire.send(creation(item)); // at once: a connection that opens later replays it
+    }
     await this.interrupt();
     this.#responses.ask(question);
     this.#refresh();
@@ -158,7 +175,7 @@ export class Conversation extends EventTarget {
       const message = `${name} lasts ${Math.round(seconds)} s.`;
       throw new Problem("clip", "", message, `Attach at most ${LONGEST_CLIP_S / 60} minutes: cut it first.`);
     }
-    const item = this.#history.add(newId(), "user", { audio: toBase64(samples), clip: true, name });
+    const item = this.#history.add(newId(), "user", { audio: toBase64(samples), clip: true, name, ours: true });
     const clip = { id: item.id, name, seconds, peaks: peaks(samples) };
     this.#recording.note(item.id, { role: "user", clip: name, seconds });
     if (this.#connected) this.#wire.send(creation(item));
@@ -355,10 +372,12 @@ export class Conversation extends EventTarget {
     this.#refresh();
   }
 
-  /** It goes on, or there was nothing in it to answer. */
+  /** It goes on, or there was nothing in it to answer; what was typed or attached cannot be answered. */
   #withdrawn(id) {
+    const { ours, text, clip = false } = this.#history.items.get(id) ?? {};
     this.#responses.settle();
     this.#speech.withdrawn(id);
+    if (ours) this.#emit("returned", { id, text, clip });
     this.#refresh();
   }
 
@@ -393,6 +412,10 @@ export class Conversation extends EventTarget {
 
   #complained({ code, message, event_id }) {
     if (HARMLESS.has(code) || event_id?.startsWith("truncate_")) return;
+    if (event_id?.startsWith(CREATION)) {
+      this.#responses.cancel();
+      this.#withdrawn(event_id.slice(CREATION.length));
+    }
     if (this.#wire.ready) this.#fail(new Problem("model", code ?? "", message, ""));
   }
 

@@ -7,7 +7,7 @@ export function newId() {
   return `page_${Date.now().toString(36)}_${(made++).toString(36)}`;
 }
 
-/** Items in order: {id, role, text, audio?: base64, wanted?: the client made it and waits for an answer}. */
+/** Items in order: {id, role, text, audio?: base64, clip?: it goes with the next question, ours?: it was typed or attached here}. */
 export class History {
   items = new Map();
 
@@ -29,6 +29,11 @@ export class History {
     return [...this.items.values()].filter((item) => item.text || item.audio).map(creation);
   }
 
+  /** The newest item is a clip that nothing has been asked about. */
+  get attached() {
+    return Boolean([...this.items.values()].pop()?.clip);
+  }
+
   /** The newest item with content is a question that nobody has answered. */
   get open() {
     const last = [...this.items.values()].filter((item) => item.text || item.audio).pop();
@@ -36,9 +41,11 @@ export class History {
   }
 }
 
+export const CREATION = "create_"; // begins the ids of the events that make items
+
 export function creation({ id, role, text, audio }) {
   const content = audio
     ? { type: "input_audio", audio }
     : { type: role === "assistant" ? "output_text" : "input_text", text };
-  return { type: "conversation.item.create", item: { id, type: "message", role, content: [content] } };
+  return { type: "conversation.item.create", event_id: `${CREATION}${id}`, item: { id, type: "message", role, content: [content] } };
 }

@@ -1,6 +1,6 @@
 // The page at /: joins a Conversation to what is seen and pressed.
 
-import { acceptDrops, card } from "./clips.js";
+import { acceptDrops, card, Tray } from "./clips.js";
 import { Conversation, expose, semantic } from "./conversation.js";
 import { Orb } from "./orb.js";
 import { hideToken, showToken } from "./token.js";
@@ -138,10 +138,13 @@ function holdToTalk(conversation) {
 
 function typeAndAttach(conversation, transcript) {
   const tell = (problem) => conversation.dispatchEvent(new CustomEvent("problem", { detail: problem.event ?? problem }));
+  const tray = new Tray($("tray"));
+  const clips = new Map(); // id -> {clip, file}
   const attach = async (given) => {
     for (const file of given) {
       try {
         const clip = await conversation.attach(file);
+        clips.set(clip.id, { clip, file });
         transcript.clip(clip.id, card(clip, file));
       } catch (problem) {
         tell(problem);
@@ -154,14 +157,26 @@ function typeAndAttach(conversation, transcript) {
     await attach([...$("file").files]);
     $("file").value = "";
   };
-  $("composer").onsubmit = (event) => {
+  $("composer").onsubmit = async (event) => {
     event.preventDefault();
     const text = $("text").value.trim();
-    if (!text) return;
-    $("text").value = "";
-    if (conversation.state === "off") conversation.start({ microphone: false });
-    conversation.say(text);
+    const files = tray.take();
+    if (conversation.state === "off" && (text || files.length)) conversation.start({ microphone: false }); // while the key counts
+    if (files.length) await attach(files);
+    try {
+      conversation.say(text);
+      if ($("text").value.trim() === text) $("text").value = "";
+    } catch (problem) {
+      tell(problem); // and the text stays where it can be mended
+    }
   };
+  conversation.addEventListener("returned", ({ detail: { id, text } }) => {
+    const { clip, file } = clips.get(id) ?? {};
+    if (clip) tray.add(card(clip, file), file);
+    else $("text").value = [text, $("text").value].filter(Boolean).join(" ");
+    $("text").focus();
+  });
+  conversation.addEventListener("reset", () => tray.take());
 }
 
 function save(conversation) {
