@@ -3,8 +3,8 @@
     python -m bench.soak --conversations 5000 --at-once 16
 
 Visitors connect, ask aloud and by keyboard, interrupt, upload a clip, lose their line and come back with the
-conversation. Memory is looked at every few seconds; after a warm-up its slope must be flat. At the end, when all have
-left, what the server holds is counted and must be what it was at the start.
+conversation. Memory is looked at every few seconds; after a warm-up its slope must be flat. When all have left,
+at the end of the warm-up and at the end of all, what the server holds is counted, and must be the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,11 @@ from bench.served import Served
 from bench.visitor import Failed, Visitor
 from voicechat.writable import new_folder
 
-WARM = 0.2  # the share of the conversations that are the warm-up
+WARM = 0.1  # the share of the conversations that are the warm-up
 FLAT_MB = 1.0  # per 1,000 conversations
 LOOK_S = 5.0
 REST_S = 8.0  # for what ends by time: idle connections, transcripts
+LOOKS = 5  # so often, at most, before what is left counts as left
 SPOKEN = 40  # different questions
 
 
@@ -46,20 +47,26 @@ async def soak(served: Served, temporary: Path, conversations: int, at_once: int
     """All the conversations, and what the server held meanwhile."""
     asked = list(itertools.islice(questions(seed), SPOKEN))
     clip = _clip(asked[0].samples)
-    numbers, done, failures = iter(range(conversations)), 0, []
+    done, failures = 0, []
     deeds: Counter[str] = Counter()
     samples: list[tuple[int, float, float]] = []
-    begin = time.monotonic()
+    begin, warm = time.monotonic(), round(WARM * conversations)
 
-    async def visit() -> None:
+    async def visit(numbers: Iterator[int]) -> None:
         nonlocal done
         for number in numbers:
+            visitor = Visitor(served.url, asked, clip, random.Random(f"{seed} {number}"))
             try:
-                visitor = Visitor(served.url, asked, clip, random.Random(f"{seed} {number}"))
                 deeds.update(await visitor.talk())
             except (Failed, OSError, TimeoutError) as failed:
                 failures.append(f"conversation {number}: {report.one_line(failed)}")
             done += 1
+
+    async def visits(numbers: Iterator[int]) -> Census:
+        """Those conversations, and what is held when all have left."""
+        await asyncio.gather(*(visit(numbers) for _ in range(at_once)))
+        await asyncio.sleep(REST_S)
+        return await asyncio.to_thread(Census.of, served.pid, served.url, temporary)
 
     async def look() -> None:
         while True:
@@ -69,17 +76,16 @@ async def soak(served: Served, temporary: Path, conversations: int, at_once: int
                   end="", file=sys.stderr, flush=True)  # fmt: skip
             await asyncio.sleep(LOOK_S)
 
-    # what is made once, or once for each visitor there can be, is there now
-    first = (Visitor(served.url, asked, clip, random.Random(number)) for number in range(at_once))
-    await asyncio.gather(*(visitor.talk(everything=True) for visitor in first))
-    await asyncio.sleep(REST_S)
-    before = Census.of(served.pid, served.url, temporary)
     looking = asyncio.create_task(look())
-    await asyncio.gather(*(visit() for _ in range(at_once)))
+    # what is made once, or once for each visitor there can be, is there after the warm-up
+    before = await visits(iter(range(warm)))
+    after = await visits(iter(range(warm, conversations)))
     looking.cancel()
     print(file=sys.stderr)
-    await asyncio.sleep(REST_S)
-    after = Census.of(served.pid, served.url, temporary)
+    for _ in range(LOOKS):
+        if not left_over(before.counts(), after.counts()):
+            break
+        after = await visits(iter(()))
     return {
         "conversations": conversations, "at_once": at_once, "minutes": round((time.monotonic() - begin) / 60, 1),
         "deeds": dict(sorted(deeds.items())), "failed": len(failures), "failures": failures[:20],
@@ -96,10 +102,9 @@ def slope(samples: Sequence[tuple[int, float, float]], conversations: int) -> fl
     return round(1000 * float(np.polyfit(*zip(*warm, strict=True), 1)[0]), 3)
 
 
-def left_over(result: dict[str, Any]) -> dict[str, list[int]]:
-    """What the server holds more or less of than at the start: {name: [before, after]}."""
-    before, after = (Census(**result[when]).counts() for when in ("before", "after"))
-    return {name: [before[name], after[name]] for name in before if before[name] != after[name]}
+def left_over(before: dict[str, int], after: dict[str, int]) -> dict[str, list[int]]:
+    """What there is more of than before: {name: [before, after]}."""
+    return {name: [before[name], after[name]] for name in before if after[name] > before[name]}
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
@@ -141,7 +146,10 @@ def show(result: dict[str, Any]) -> None:
         print(f"    {line}")
     before, after = result["before"], result["after"]
     print(
-        report.table(("held by the server", "before", "after"), [(name, before[name], after[name]) for name in before])
+        report.table(
+            ("held by the server", "after the warm-up", "at the end"),
+            [(name, before[name], after[name]) for name in before],
+        )
     )
     print(f"  slope after the warm-up: {result['slope_mb']} MB per 1,000 conversations (at most {FLAT_MB} wanted)")
 
@@ -176,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = report.write(options.output / f"soak-{report.slug(options.model)}.json", result)
     draw(result, path.with_suffix(".png"))
     print(f"written to {path}")
-    over = left_over(result)
+    over = left_over(*(Census(**result[when]).counts() for when in ("before", "after")))
     for name, (before, after) in over.items():
         print(f"  {name}: {before} before, {after} after", file=sys.stderr)
     steep = result["slope_mb"] is not None and result["slope_mb"] > FLAT_MB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -69,10 +70,21 @@ def _main(options: Options) -> int:
         print(tls.how_to_accept(urls, tls.fingerprint(certificate)), flush=True)
     if options.warning:
         complain(options.warning)
+    _settle()
     serve(app, options, listening, metrics, certificate, key)
     for chat in chats.values():
         chat.close()
     return 0
+
+
+def _settle() -> None:
+    """What has been loaded by now stays for ever: Python's collector need not look at it again and again.
+
+    It would put off looking at what conversations leave behind, until there is a quarter as much of that.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()
 
 
 def _listen(option: str, host: str, port: int) -> socket.socket:
