@@ -126,6 +126,11 @@ class Conversation:
         """Remove it, if it is there."""
         self.messages = [m for m in self.messages if m.id != id]
 
+    @property
+    def sound_s(self) -> float:
+        """Seconds of sound in all clips."""
+        return sum(clip.length for message in self.messages for clip in message.clips) / RATE
+
     def shed(self, seconds: float, words: Callable[[str], str]) -> None:
         """Keep the newest `seconds` of sound; of what is older, the words that `words` knows of a message."""
         for index in reversed(range(len(self.messages))):

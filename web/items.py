@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from web.sound import Decoder, Format
 
 Item = dict[str, Any]
 MAX_ID = 200  # characters
+MAX_ITEMS = 2000  # of one conversation, that its client has made
+MAX_TEXT = 2_000_000  # characters in all of these
+MAX_SOUND_S = 1200.0  # in the clips that a conversation holds, when another one comes
 
 
 class Items:
@@ -20,6 +24,7 @@ class Items:
 
     def __init__(self) -> None:
         self._items: list[Item] = []
+        self._given: dict[str, int] = {}  # by id: the characters of what the client has made
 
     def __contains__(self, id: str) -> bool:
         return any(item["id"] == id for item in self._items)
@@ -50,7 +55,22 @@ class Items:
         self._items.insert(at, dict(item))  # the one that is sent does not change any more
         return str(self._items[at - 1]["id"]) if at else None
 
+    def give(self, item: Item, after: str | None) -> str | None:
+        """Insert what the client has made. Raises Refused, too where the conversation holds too much already."""
+        characters = len(json.dumps(item, ensure_ascii=False))
+        told = ""
+        if len(self._given) >= MAX_ITEMS:
+            told = f"you have put {MAX_ITEMS} items into this conversation"
+        elif sum(self._given.values()) + characters > MAX_TEXT:
+            told = f"the items of this conversation would hold more than {MAX_TEXT} characters"
+        if told:
+            raise Refused("conversation_full", f"{told}: delete some that are not needed, or start a new one", "item")
+        before = self.insert(item, after)
+        self._given[item["id"]] = characters
+        return before
+
     def remove(self, id: str) -> None:
+        self._given.pop(id, None)
         self._items = [item for item in self._items if item["id"] != id]
 
     def message_before(self, id: str) -> str | None:

@@ -32,7 +32,7 @@ from streaming.audio import AudioChunk, AudioError
 from voicechat.chat import VoiceChat
 from voicechat.conversation import Message
 from voicechat.turn import Wanted
-from web.items import Items, given_item
+from web.items import MAX_SOUND_S, Items, given_item
 from web.metrics import Metrics
 from web.outbox import Outbox, Sound
 from web.schema import ClientEvent, PlayedEvent, Refused, check_shape, read, validate
@@ -243,7 +243,14 @@ class Realtime:
 
     def _create_item(self, event: ConversationItemCreateEvent) -> None:
         item, message = given_item(event.item.model_dump(exclude_unset=True), self.settings.input_format)
-        before = self.items.insert(item, event.previous_item_id)
+        if message is not None and message.clips and self.session.conversation.sound_s > MAX_SOUND_S:
+            raise Refused(
+                "conversation_full",
+                f"this conversation holds more than {MAX_SOUND_S / 60:.0f} minutes of sound: delete a clip, or start "
+                "a new one",
+                "item.content",
+            )
+        before = self.items.give(item, event.previous_item_id)
         if message is not None:
             self.session.conversation.add(message, self.items.message_before(item["id"]) or "")
         self.telling.send("conversation.item.added", previous_item_id=before, item=item)

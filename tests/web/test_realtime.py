@@ -9,6 +9,7 @@ from tests.speech import say
 from tests.voicechat.test_session import Broken, Patient
 from tests.web.wire import Chat, Client
 from voicechat.echo import EchoMemory
+from web import items, realtime
 from web.sound import Encoder, Format
 
 QUESTION = 0.5 * say("what is seven times eight")
@@ -528,3 +529,34 @@ async def test_instructions_that_are_too_long_are_refused_where_they_are_given()
         assert updated["session"]["output_modalities"] == ["audio"]
         assert client.realtime.session.conversation.instructions == "Be brief."
     chat.close()
+
+
+async def test_a_conversation_holds_so_much_and_no_more(chat, monkeypatch):
+    """Items, characters and sound: what is full is named, the rest goes on, and deleting makes room."""
+    monkeypatch.setattr(items, "MAX_ITEMS", 3)
+    monkeypatch.setattr(items, "MAX_TEXT", 3000)
+    monkeypatch.setattr(realtime, "MAX_SOUND_S", 5.0)
+
+    async def put(*content):
+        item = {"type": "message", "role": "user", "content": list(content)}
+        return (await client.send("conversation.item.create", item=item))[0]
+
+    async with Client(chat) as client:
+        for _ in range(3):
+            added = await put({"type": "input_text", "text": "hello"})
+            assert added["type"] == "conversation.item.added"
+        full = await put({"type": "input_text", "text": "hello"})
+        assert full["error"]["code"] == "conversation_full" and "3 items" in full["error"]["message"]
+        await client.send("conversation.item.delete", item_id=added["item"]["id"])
+        full = await put({"type": "input_text", "text": "x" * 3000})
+        assert full["error"]["code"] == "conversation_full" and "3000 characters" in full["error"]["message"]
+        assert (await put({"type": "input_text", "text": "hello"}))["type"] == "conversation.item.added"
+    async with Client(chat) as client:
+        clip = {"type": "input_audio", "audio": base64.b64encode(bytes(48_000 * 6)).decode()}
+        assert (await put(clip))["type"] == "conversation.item.added"
+        full = await put(clip)
+        assert (
+            full["error"]["code"] == "conversation_full"
+            and "minutes of sound: delete a clip" in full["error"]["message"]
+        )
+        assert (await put({"type": "input_text", "text": "hello"}))["type"] == "conversation.item.added"
