@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +18,7 @@ import soundfile
 from tests.media import encoded
 from web.clips import AT_ONCE, LONGEST_S
 from web.doors import CLIP_BYTES
+from web.server import UNREAD_S
 
 
 @pytest.fixture
@@ -88,3 +92,22 @@ async def test_a_crowd_waits_its_turn_and_leaves_nothing_behind(server, tmp_path
 
 def children(pid: int) -> int:
     return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def test_an_answer_that_nobody_reads_is_not_kept(server, tmp_path):
+    """11 MB of it: whoever takes nothing for half a minute is cut off."""
+    soundfile.write(tmp_path / "long.flac", np.zeros(round(LONGEST_S) * 16_000, np.float32), 16_000)
+    data = (tmp_path / "long.flac").read_bytes()
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(20)
+        line.connect(("127.0.0.1", server.port))
+        head = f"POST /clips?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(data)}\r\n\r\n"
+        line.sendall(head.encode() + data)
+        assert line.recv(15).startswith(b"HTTP/1.1 200")
+        time.sleep(UNREAD_S + 3)
+        taken = 0
+        with suppress(ConnectionError):
+            while part := line.recv(65_536):
+                taken += len(part)
+    assert taken < LONGEST_S * 48_000

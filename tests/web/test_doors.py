@@ -18,7 +18,7 @@ from web.application import application
 from web.doors import DOORS, SOCKETS, TOKEN_BYTES, Who, door_at
 from web.guesses import FREE
 from web.options import parse
-from web.server import HEADER_S, MAX_HEADER, PER_ADDRESS
+from web.server import HANDSHAKE_S, HEADER_S, MAX_HEADER, PER_ADDRESS
 
 # What is open, by the route that answers.
 OPEN = {
@@ -326,7 +326,8 @@ def test_a_body_is_as_long_as_its_door_allows(open_):
     assert ask(open_, "GET", "/readyz", iter([b"x"])).status == 413
 
 
-def test_headers_and_bodies_are_neither_long_nor_slow(open_):
+def test_headers_bodies_and_handshakes_are_neither_long_nor_slow(open_, serve):
+    secure = serve("--model", "echo", "--voice", "tone", "--tls")
     with socket.create_connection(("127.0.0.1", open_.port), timeout=HEADER_S + 5) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         with pytest.raises(OSError):
@@ -342,6 +343,8 @@ def test_headers_and_bodies_are_neither_long_nor_slow(open_):
     kept.sendall(b"GET /he")  # slowly, the second time
     body = socket.create_connection(("127.0.0.1", open_.port), timeout=HEADER_S + 5)
     body.sendall(b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\ntok")
+    greeting = socket.create_connection(("127.0.0.1", secure.port), timeout=HANDSHAKE_S + 5)
+    greeting.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of TLS's
     begin = time.monotonic()
     try:
         while time.monotonic() - begin < HEADER_S + 3:
@@ -352,9 +355,10 @@ def test_headers_and_bodies_are_neither_long_nor_slow(open_):
         pass
     assert HEADER_S - 1 < time.monotonic() - begin < HEADER_S + 2
     assert body.recv(100).startswith(b"HTTP/1.1 408")
-    for line in (slow, silent, kept, body):
+    for line in (slow, silent, kept, body, greeting):
         with line:
             assert _gone(line)
+    assert time.monotonic() - begin < max(HEADER_S, HANDSHAKE_S) + 3
 
 
 def test_one_address_does_not_hold_every_connection(serve):
