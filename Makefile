@@ -4,6 +4,7 @@
 # make train  mini, from nothing        make bench  the figures in the README
 # make clients  other people's programs against the server
 # make behaviour  how turns are taken, against what is wanted
+# make soak     5,000 conversations: is the server afterwards what it was?
 # make versus   the same questions to us and to a plain pipecat pipeline
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ HOURS ?= 3
 
 PORT ?= 7860
 
-.PHONY: run talk demo test check clients train bench behaviour versus lock clean
+.PHONY: run talk demo test check clients train bench behaviour soak versus lock clean
 
 run: .venv/run
 	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
@@ -50,6 +51,10 @@ bench: .venv/dev flite.deb espeak-ng.deb chromium.deb
 
 behaviour: .venv/dev flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.behaviour --each 20 --realtime --check
+
+soak: .venv/dev flite.deb espeak-ng.deb
+	$(BIN)/python -m bench.soak --model echo --conversations 5000 --at-once 16
+	$(BIN)/python -m bench.soak --model mini --conversations 1000 --at-once 16
 
 versus: .venv/dev .venv/clients/pipecat/made flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.versus_pipecat
