@@ -15,6 +15,7 @@ from web.admission import Admission
 from web.doors import SOCKETS, Door, Who, door_at
 from web.limits import Body, Sending, brings_body, too_much
 from web.metrics import Metrics
+from web.origins import origin_of
 from web.seats import NotLetIn
 from web.token import Guessing
 
@@ -136,11 +137,9 @@ class Gate:
             self._told.add(str(origin))
             expected = " or ".join(origins.expected(host, secure)) or "none, for the request named no host"
             page = _printable(origin)
-            print(
-                f"voicechat: a page of {page} was refused; pages of this server are those of {expected}: if it is "
-                f"this server's own, behind a proxy, add --origin {page}",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+            own = f": if it is this server's own, behind a proxy, add --origin {page}" if origin_of(str(origin)) else ""
+            told = f"voicechat: a page of {page} was refused; pages of this server are those of {expected}{own}"
+            print(told, file=sys.stderr, flush=True)
         return False
 
 

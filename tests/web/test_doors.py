@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlencode
@@ -260,6 +263,27 @@ def test_guessing_is_slowed_by_address(guarded):
     assert sign_in(guarded, "sesame", None, "127.0.3.2").status == 204
     time.sleep(1.1)
     assert sign_in(guarded, "sesame", None, here).status == 204
+
+
+def test_the_token_is_in_no_log(tmp_path):
+    """Neither when it is right nor when it is nearly right; nor where the server says how the kiosk is opened."""
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        command = [sys.executable, "-m", "web", "--model", "echo", "--voice", "tone", "--port", "0"]
+        environment = {**os.environ, "VOICECHAT_TOKEN": "open-sesame", "VOICECHAT_DEBUG": "1"}
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
+    while (found := re.search(r":(\d+) - kiosk", log.read_text())) is None:
+        time.sleep(0.1)
+    served = Served(process, int(found[1]))
+    for token in ("open-sesame", "open-sesam"):
+        sign_in(served, token, "kiosk")
+        ask(served, "GET", "/metrics", Authorization=f"Bearer {token}")
+        ask(served, "GET", f"/kiosk?token={token}", Origin="null")
+        ask(served, "GET", f"/{token}")
+        with connect(served.wire, subprotocols=["realtime", f"openai-insecure-api-key.{token}"]) as wire:
+            wire.recv(10)
+    served.stop()
+    assert "kiosk#token=..." in log.read_text() and "sesam" not in log.read_text()
 
 
 def test_figures_have_a_port_of_their_own(guarded):
