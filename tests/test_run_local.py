@@ -179,7 +179,7 @@ def test_a_microphone_that_stops_in_mid_speech_is_answered(run, monkeypatch, tmp
         answered.append("turn_started" in (tmp_path / "events.jsonl").read_text())
 
     monkeypatch.setattr(devices, "choose", lambda *_: 0)
-    monkeypatch.setattr(devices, "microphone", microphone)
+    monkeypatch.setattr(run_local, "listen", microphone)
     code, _, _ = run("--model", "echo", "--voice", "tone", "--output", tmp_path / "said.wav", "--events",
                      tmp_path / "events.jsonl")  # fmt: skip
     assert code == 0 and answered == [True]
