@@ -247,7 +247,7 @@ def test_what_is_too_long_comes_back_into_the_box(server, visit, tmp_path):
     page.press("#text", "Enter")
     page.wait_for_selector("#problem:not([hidden])")
     told = page.inner_text("#problem-message")
-    assert told.startswith(f"the typed text has {len(long):,} characters, of which about ") and "clip" not in told
+    assert told.startswith(f"The typed text has {len(long):,} characters, of which about ") and "clip" not in told
     assert page.input_value("#text") == long and captions(page) == []
 
     soundfile.write(tmp_path / "question.wav", 0.5 * say("what is seven times eight"), RATE)
@@ -272,8 +272,8 @@ def test_a_clip_that_is_too_long_comes_back_and_can_be_taken_out(server, visit, 
     page.fill("#text", "what is two plus three")
     page.press("#text", "Enter")
     page.wait_for_selector("#tray .clip")
-    told = page.inner_text("#problem-message")
-    assert told.startswith("the sound lasts 70 s, of which about 3") and told.endswith("send a shorter clip")
+    assert page.inner_text("#problem-message").startswith("The sound lasts 70 s, of which about 3")
+    assert page.inner_text("#problem-remedy") == "Send a shorter clip."
     assert page.input_value("#text") == "what is two plus three"
     page.click("#tray .remove")
     page.press("#text", "Enter")
@@ -303,8 +303,8 @@ def test_instructions_that_are_too_long_are_told_where_they_are_given(server, vi
     wait_for_state(page, "listening")
     page.evaluate("voicechat.update({ instructions: 'Be very brief and kind. '.repeat(500) })")
     page.wait_for_selector("#problem:not([hidden])")
-    told = page.inner_text("#problem-message")
-    assert told.startswith("the instructions have 12,000 characters") and "shorten them" in told
+    assert page.inner_text("#problem-message").startswith("The instructions have 12,000 characters")
+    assert page.inner_text("#problem-remedy").startswith("Shorten them")
 
 
 def test_what_is_not_sound_is_refused_with_an_instruction(server, visit, tmp_path):

@@ -16,7 +16,7 @@ import { Answers } from "./answers.js";
 import { decode } from "./decode.js";
 import { CREATION, creation, History, newId } from "./history.js";
 import { fromBase64, peaks, RATE, toBase64 } from "./pcm.js";
-import { Problem } from "./problems.js";
+import { Problem, said } from "./problems.js";
 import { Recording } from "./recording.js";
 import { Responses } from "./responses.js";
 import { SoundWatch } from "./sound-watch.js";
@@ -393,7 +393,7 @@ export class Conversation extends EventTarget {
 
   #responded({ id, status, status_details }) {
     for (const item of this.#responses.done(id)) this.#answers.complete(item, status === "cancelled");
-    if (status === "failed") this.#fail(new Problem("model", "", status_details?.error?.message || undefined));
+    if (status === "failed") this.#fail(said("model", status_details?.error?.message ?? "the answer failed"));
     else if (status === "completed") this.#solve("model");
     this.#responses.askAgain();
     this.#refresh();
@@ -416,7 +416,7 @@ export class Conversation extends EventTarget {
       this.#responses.cancel();
       this.#withdrawn(event_id.slice(CREATION.length));
     }
-    if (this.#wire.ready) this.#fail(new Problem("model", code ?? "", message, ""));
+    if (this.#wire.ready) this.#fail(Object.assign(said("model", message), { detail: code ?? "" }));
   }
 
   // ---- telling the page -------------------------------------------------------------------------

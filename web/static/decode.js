@@ -1,7 +1,7 @@
 // Recordings that are dropped on the page: the server decodes them, so that every browser takes the same formats.
 
 import { mono, RATE } from "./pcm.js";
-import { Problem } from "./problems.js";
+import { Problem, said } from "./problems.js";
 
 const LARGEST = 32 * 2 ** 20; // bytes; the server takes no more
 const BUSY_MS = 5000; // others' recordings are being read
@@ -26,13 +26,9 @@ export async function decode(sound, name) {
   }
 }
 
-/** The server's line, "what is wrong: what to do", as the page says it: nobody here has a command line. */
 function refusal(status, told, name) {
   if (status === 401) return new Problem("token", told);
   if (status !== 422 && status !== 413) return new Problem("clip", told, `${name} could not be sent.`, "Try it again in a while.");
   if (/cannot be read as audio/.test(told)) return new Problem("clip", told, `${name} could not be read as sound.`);
-  const [, what, remedy] = told.replace(/, e\.g\. with `.*/, "").match(/^(.*?)(?:: ([^:]*))?$/s);
-  return new Problem("clip", told, sentence(what), remedy ? sentence(remedy) : undefined);
+  return said("clip", told);
 }
-
-const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}.`;

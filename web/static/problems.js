@@ -35,3 +35,11 @@ export class Problem extends Error {
     return { kind, message, remedy, detail };
   }
 }
+
+/** A line of the server's, "what is wrong: what to do", as the page says it: in sentences, and without a command line. */
+export function said(kind, line) {
+  const [, what, remedy] = line.trim().replace(/, e\.g\. with `.*/s, "").match(/^(.*?)(?:: ([^:]*))?$/s);
+  return new Problem(kind, line, sentence(what), remedy ? sentence(remedy) : undefined);
+}
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1).replace(/\.$/, "")}.`;
