@@ -14,7 +14,7 @@ from web.sound import Decoder, Format
 
 Item = dict[str, Any]
 MAX_ID = 200  # characters
-MAX_ITEMS = 2000  # of one conversation, that its client has made
+MAX_ITEMS = 5000  # of one conversation, that its client has made
 MAX_TEXT = 2_000_000  # characters in all of these
 MAX_SOUND_S = 1200.0  # in the clips that a conversation holds, when another one comes
 
@@ -25,6 +25,7 @@ class Items:
     def __init__(self) -> None:
         self._items: list[Item] = []
         self._given: dict[str, int] = {}  # by id: the characters of what the client has made
+        self._characters = 0  # in all of that
 
     def __contains__(self, id: str) -> bool:
         return any(item["id"] == id for item in self._items)
@@ -61,16 +62,17 @@ class Items:
         told = ""
         if len(self._given) >= MAX_ITEMS:
             told = f"you have put {MAX_ITEMS} items into this conversation"
-        elif sum(self._given.values()) + characters > MAX_TEXT:
+        elif self._characters + characters > MAX_TEXT:
             told = f"the items of this conversation would hold more than {MAX_TEXT} characters"
         if told:
             raise Refused("conversation_full", f"{told}: delete some that are not needed, or start a new one", "item")
         before = self.insert(item, after)
         self._given[item["id"]] = characters
+        self._characters += characters
         return before
 
     def remove(self, id: str) -> None:
-        self._given.pop(id, None)
+        self._characters -= self._given.pop(id, 0)
         self._items = [item for item in self._items if item["id"] != id]
 
     def message_before(self, id: str) -> str | None:

@@ -514,8 +514,8 @@ MIXED = """async ({ left, gains, step }) => {
     }
     return heard; }"""
 DECODED = """async (base64) => {
-    const { decode } = await import("/static/pcm.js");
-    return [...await decode(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]))]; }"""
+    const { decode } = await import("/static/decode.js");
+    return [...await decode(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]), "a.wav")]; }"""
 CAPTURED = """async ({ left, gains }) => {
     const context = new OfflineAudioContext(2, left.length, 24000);
     await context.audioWorklet.addModule("/static/capture-worklet.js");

@@ -185,6 +185,7 @@ class Driver(Client):
         until = self.now + seconds
         while self.now < until:
             self.now = min(until, self.now + 0.5)
+            self.realtime.session.look()  # as the server does, by its own clock
             await asyncio.sleep(0)
             await self.drain()
 
@@ -264,8 +265,9 @@ async def converse(chat, ahead_s, steps):
         for step in steps:
             await client.step(*step)
         client.reads = True
-        await client.realtime.session.idle()
-        await client.pass_time(100)
+        for _ in range(2):  # whoever falls silent with the microphone is answered, a second later
+            await client.realtime.session.idle()
+            await client.pass_time(100)
         await client.settle()
         items, ever, current = hold_together(client.events)
         assert current is None, "a response that is not over"

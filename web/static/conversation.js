@@ -9,7 +9,7 @@
 //   returned     {id, text, clip}   what was typed or attached could not be answered: the user may mend it and send it again
 //   turn         {n, id, typed, voice_to_voice_ms, timing, interrupted}   again whenever more is known; id: of the answer
 //   levels       {user, answer}   0..1, thirty times a second
-//   problem      {kind, message, remedy, detail};  solved {kind}
+//   problem      {kind, message, remedy, detail, line};  solved {kind}
 //   connected    {session, again};  disconnected {};  reset {}
 
 import { Answers } from "./answers.js";

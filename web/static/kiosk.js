@@ -150,14 +150,14 @@ class Kiosk {
     if (this.#visitor) this.#screen.caption(caption);
   }
 
-  #problem({ kind, message, detail }) {
+  #problem({ kind, message, detail, line }) {
     console.warn("kiosk:", kind, message, detail);
     if (kind === "audio-tap-needed") this.#needsTouch = true;
     else if (Object.hasOwn(BLOCKED, kind)) this.#setup.microphone = BLOCKED[kind];
     else if (kind === "idle") this.#startedAt = -Infinity; // again at once
     else if (kind === "token") this.#refused();
     else if (kind === "origin") this.#setup.options = message;
-    else if (detail === "invalid_value" && performance.now() - this.#freshAt < SETTLING_MS) this.#refusedOption(message);
+    else if (detail === "invalid_value" && performance.now() - this.#freshAt < SETTLING_MS) this.#refusedOption(line ?? message);
     else if ((kind === "model" && !GOODBYES.has(detail)) || kind === "lagging") this.#failed();
   }
 

@@ -23,7 +23,7 @@ const KNOWN = {
   clip: ["This file could not be read as sound.", "Attach a WAV, MP3, Ogg, FLAC or M4A file."],
 };
 
-/** `kind` is a key above; `message` and `remedy` are one line each; `detail` is what the browser or the server said. */
+/** `kind` is a key above; `message` and `remedy` are one line each; `detail` is what the browser or the server said; `line`: in whole. */
 export class Problem extends Error {
   constructor(kind, detail = "", message = KNOWN[kind][0], remedy = KNOWN[kind][1]) {
     super(message);
@@ -31,15 +31,15 @@ export class Problem extends Error {
   }
 
   get event() {
-    const { kind, message, remedy, detail } = this;
-    return { kind, message, remedy, detail };
+    const { kind, message, remedy, detail, line } = this;
+    return { kind, message, remedy, detail, line };
   }
 }
 
 /** A line of the server's, "what is wrong: what to do", as the page says it: in sentences, and without a command line. */
 export function said(kind, line) {
   const [, what, remedy] = line.trim().replace(/, e\.g\. with `.*/s, "").match(/^(.*?)(?:: ([^:]*))?$/s);
-  return new Problem(kind, line, sentence(what), remedy ? sentence(remedy) : undefined);
+  return Object.assign(new Problem(kind, line, sentence(what), remedy ? sentence(remedy) : undefined), { line });
 }
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1).replace(/\.$/, "")}.`;
