@@ -108,6 +108,11 @@ class Realtime:
         self.telling.left()
         await self.session.stop()
 
+    def fall_silent(self) -> None:
+        """The time to finish the sentence in is over: what waits of it is dropped, and its response closed."""
+        self.telling.left()
+        self.telling.end_cancelled()
+
     async def close(self) -> None:
         await self.session.close()
 
@@ -177,6 +182,8 @@ class Realtime:
                 "audio",
             )
         chunk = self._decoder.push(audio)
+        if self.telling.finished:  # the server stops, and will answer nothing
+            return
         step = round(PIECE_S * chunk.rate)
         for start in range(0, len(chunk.samples), step):
             if start:
@@ -255,6 +262,8 @@ class Realtime:
     # ---- responses ----------------------------------------------------------------------------
 
     async def _respond(self, event: ResponseCreateEvent, shown: dict[str, Any]) -> None:
+        if self.telling.leaving:
+            raise Refused("server_stopping", "the server is being stopped: come back in a minute")
         if self.telling.response is not None:
             raise Refused(
                 "conversation_already_has_active_response",
