@@ -122,7 +122,7 @@ class Realtime:
 
     def _validated(self, raw: dict[str, Any]) -> ClientEvent:
         if raw.get("type") == "voicechat.played" and not self._extras:
-            raise Refused("unknown_event", "voicechat.played needs a connection that was opened with ?extras=1")
+            raise Refused("unknown_event", "voicechat.played is not for this connection: open one with ?extras=1")
         response = raw.get("response")
         if (
             raw.get("type") == "response.create"
@@ -252,7 +252,9 @@ class Realtime:
             text = await self.session.truncate(event.item_id, audio_end_ms / 1000)
         except KeyError:
             raise Refused(
-                "item_truncate_invalid_item_id", "only answers that were spoken here can be cut", "item_id"
+                "item_truncate_invalid_item_id",
+                f"{event.item_id[:80]!r} cannot be cut: give the id of an answer that was spoken here",
+                "item_id",
             ) from None
         self.telling.cut(item, text)
         self.telling.send(

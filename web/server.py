@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import signal
 import socket
@@ -36,6 +37,11 @@ END_S = 9.5  # from SIGTERM until the process ends, whatever holds it up
 CONNECTIONS = 500  # at once, at least
 PER_ADDRESS = 100  # of these, from one address, at least
 A_VISITOR = 8  # connections that a browser with a conversation may hold
+# Faults of a client, which uvicorn and websockets log with a traceback.
+NO_NEWS = (
+    "Invalid UTF-8 sequence received from client.",
+    "opening handshake failed",
+)
 CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -219,6 +225,7 @@ def serve(
         proxy_headers=False,
         server_header=False,
     )
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg not in NO_NEWS)
     config.load()
     sockets: dict[socket.socket, ssl.SSLContext | None] = {listening: config.ssl}
     if metrics is not None:
