@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from bench.messages import GOOD, MESSAGES, ask, event, listening, speaking, speech
 from bench.witness import Witness
@@ -147,7 +148,7 @@ class Client:
                 await self._socket.drain()
         except TimeoutError:
             self.witness.wrong.append(f"the server has read nothing for {PATIENCE_S:.0f} s")
-        except Exception:  # closed meanwhile, by the server: `judge` knows whether it may
+        except (WebSocketException, OSError):  # closed meanwhile, by the server: `judge` knows whether it may
             await asyncio.sleep(0)
 
     async def send_raw(self, data: bytes, text: bool) -> None:
@@ -156,8 +157,9 @@ class Client:
             return
         self._faulty |= text and data != b""
         protocol = self._socket.protocol
-        (protocol.send_text if text else protocol.send_binary)(data)
-        self._socket.send_data()
+        with suppress(WebSocketException):  # closed just now
+            (protocol.send_text if text else protocol.send_binary)(data)
+            self._socket.send_data()
         await asyncio.sleep(0)
 
     async def say(self, pieces: int) -> None:
@@ -183,8 +185,9 @@ class Client:
             if how == "in mid-frame":
                 transport.write(b"\x81\xfe\x10\x00abcd" + b"x" * 99)
             elif how == "in mid-message":
-                protocol.send_text(b'{"type": "resp', fin=False)
-                self._socket.send_data()
+                with suppress(WebSocketException):
+                    protocol.send_text(b'{"type": "resp', fin=False)
+                    self._socket.send_data()
             elif how == "with a broken frame":
                 transport.write(b"\xff\xff\xff\xff" * 4)
             if how == "half-closed":
