@@ -30,6 +30,12 @@ UNSETTLING = [listening(turn_detection=None), event("input_audio_buffer.clear")]
 class Failed(AssertionError):
     """Something that must hold does not."""
 
+    seen: ClassVar[list[str]] = []  # all of them, while hypothesis looks for the fewest steps
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.seen.append(what)
+
 
 @dataclass(slots=True)
 class World:

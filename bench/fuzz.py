@@ -25,7 +25,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from bench import report
 from bench.census import Census
-from bench.crowd import World, crowd_of
+from bench.crowd import Failed, World, crowd_of
 from bench.served import Served
 from voicechat.writable import new_folder
 
@@ -93,7 +93,8 @@ def _told(error: BaseException) -> list[str]:
 
 def _show_progress(world: World, messages: int, begin: float) -> None:
     rate = world.messages / max(1e-3, time.monotonic() - begin)
-    print(f"\r  {world.messages} of {messages} messages, {rate:.0f} a second, {world.examples} examples   ",
+    failing = f"; it fails, and the fewest steps are looked for: {Failed.seen[0]}"[:200] if Failed.seen else ""
+    print(f"\r  {world.messages} of {messages} messages, {rate:.0f} a second, {world.examples} examples{failing}   ",
           end="", file=sys.stderr, flush=True)  # fmt: skip
 
 
