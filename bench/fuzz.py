@@ -34,6 +34,8 @@ CHUNK = 50  # examples between two looks at how many messages there were
 STEPS = 30  # of an example
 USUAL = 20  # honest clients that are timed before anybody is rude
 SLOWER, SLACK_S = 20, 0.5  # an honest client may wait so many times as long as usual, and this
+ECHOES = 5  # answers at most, in which the server may find the first echo of its life
+LOOKS = 10  # at what the server holds, until it is no more than before
 REST_S = 3.0  # for connections that end by time
 
 
@@ -45,7 +47,11 @@ def fuzz(served: Served, temporary: Path, messages: int, number: int, shown: boo
     world.limit_s = SLOWER * report.percentile(usual, 50) + SLACK_S
     begin, failure = time.monotonic(), None
     world.progress = lambda: _show_progress(world, messages, begin) if shown else None
-    world.run(world.echo())
+    threads = Census.of(served.pid, served.url, temporary).threads
+    for _ in range(ECHOES):
+        world.run(world.echo())
+        if Census.of(served.pid, served.url, temporary).threads > threads:
+            break
     _play(world, f"{number} warm", 5)  # what is made once, or once for each connection there can be, is there now
     world.messages = world.examples = world.connections = 0
     world.honest.clear()
@@ -56,7 +62,13 @@ def fuzz(served: Served, temporary: Path, messages: int, number: int, shown: boo
         failure = _play(world, f"{number} {round}", CHUNK if shown else 5)
     seconds = time.monotonic() - begin
     time.sleep(REST_S)
-    after = Census.of(served.pid, served.url, temporary)
+    for _ in range(LOOKS):  # what is garbage goes when the next ones come
+        after = Census.of(served.pid, served.url, temporary)
+        if not _more(before, after):
+            break
+        for _ in range(USUAL):
+            world.run(world.serve())
+        time.sleep(REST_S)
     world.loop.close()
     return {
         "seed": number, "messages": world.messages, "examples": world.examples, "connections": world.connections,
@@ -104,8 +116,12 @@ def round_(value: float, digits: int = 1) -> float:
 
 def left_over(result: dict[str, Any]) -> dict[str, list[int]]:
     """What the server holds more of than before: {name: [before, after]}."""
-    before, after = (Census(**result[when]).counts() for when in ("before", "after"))
-    return {name: [before[name], after[name]] for name in before if before[name] < after[name]}
+    return _more(*(Census(**result[when]) for when in ("before", "after")))
+
+
+def _more(before: Census, after: Census) -> dict[str, list[int]]:
+    was, held = before.counts(), after.counts()
+    return {name: [was[name], held[name]] for name in was if was[name] < held[name]}
 
 
 def show(result: dict[str, Any]) -> None:
