@@ -6,6 +6,7 @@
 # make behaviour  how turns are taken, against what is wanted
 # make soak     5,000 conversations: is the server afterwards what it was?
 # make versus   the same questions to us and to a plain pipecat pipeline
+# make fuzz   a million messages of rude clients, and whether anybody notices
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -15,7 +16,7 @@ HOURS ?= 3
 
 PORT ?= 7860
 
-.PHONY: run talk demo test check clients train bench behaviour soak versus lock clean
+.PHONY: run talk demo test check clients train bench behaviour soak fuzz versus lock clean
 
 run: .venv/run
 	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
@@ -58,6 +59,9 @@ soak: .venv/dev flite.deb espeak-ng.deb
 
 versus: .venv/dev .venv/clients/pipecat/made flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.versus_pipecat
+
+fuzz: .venv/dev
+	$(BIN)/python -m bench.fuzz --messages 1000000
 
 # The virtual environment: `run` has what talking needs, `dev` also what testing and training need.
 # Versions are those of requirements.lock, which resolve together.

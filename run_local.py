@@ -75,7 +75,8 @@ def _main(arguments: list[str]) -> int:
     except (VoiceChatError, VoiceError) as error:
         return _failed(error, 2)
     if server is not None:
-        return _run(partial(RemoteSession, server, options.fast), wire.RATE, options, recordings, attached)
+        begin = partial(RemoteSession, server, options.fast, lasting=options.talks)
+        return _run(begin, wire.RATE, options, recordings, attached)
     if chat.notice:
         complain(chat.notice)
     clock = monotonic if options.talks else None  # what stands in the microphone's place goes by its own time

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,15 +18,20 @@ TICKS = os.sysconf("SC_CLK_TCK")  # of processor time a second, in /proc
 
 @dataclass(slots=True)
 class Served:
-    """`python -m web` with these options, on any port that is free, until the end of a `with`."""
+    """`python -m web` with these options, on any port that is free, until the end of a `with`.
+
+    `errors`: the file for what it writes to stderr; None leaves it where ours goes.
+    """
 
     options: list[str]
+    errors: Path | None = None
     url: str = ""
     process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "web", "--port", "0", *self.options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with self.errors.open("wb") if self.errors else nullcontext() as errors:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.process.stdout is not None
         found = re.search(r"http://\S+:\d+", self.process.stdout.readline())
         if found is None:

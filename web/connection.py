@@ -21,7 +21,9 @@ from web.token import Guessing, NoToken
 SEND_S = 10.0  # a frame that cannot be sent for so long has a client that does not read
 FULL = 1000  # events that wait to be sent
 LOOK_S = 1.0  # between two looks at the clock
-GOODBYE_S = 8.0  # to finish a sentence in
+GOODBYE_S = 7.5  # from the server's stop to the end of the sentence that is being spoken
+FAREWELL_S = 0.5  # for what is told after it
+HASTE_S = 0.2  # then, for the client to close too
 REALTIME = "realtime"  # the sub-protocol that browsers offer, and that is chosen
 
 Drop = Callable[[WebSocket], None]
@@ -70,7 +72,7 @@ class Connection:
                 await asyncio.shield(self._realtime.close())
         if end is not None:
             await say_and_close(self._socket, end, self._metrics)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(HASTE_S if self._leaving.is_set() else LOOK_S)
             drop(self._socket)  # one that does not read would never answer the close
 
     async def _read(self) -> None:
@@ -121,11 +123,16 @@ class Connection:
     async def _wait_for_the_end(self) -> None:
         """When the server stops, the sentence that is being spoken is finished."""
         await self._leaving.wait()
-        await self._realtime.say_goodbye()
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
+                await self._realtime.say_goodbye()
                 while self._outbox.depth or self._outbox.ahead > 0:
                     await asyncio.sleep(0.05)
+        self._realtime.fall_silent()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                while self._outbox.depth:
+                    await asyncio.sleep(0.02)
         raise Leave(1001, "server_stopping", "the server is being stopped: come back in a minute")
 
 

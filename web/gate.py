@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -88,7 +88,8 @@ class Gate:
             return
         if scope["path"] == "/":
             scope = {**scope, "query_string": b""}  # Gradio would look for deep links in it
-        await self._app(scope, Body(receive, door) if door.body else receive, sent)
+        with contextlib.suppress(ClientDisconnect):  # in the middle of its request: nobody reads an answer
+            await self._app(scope, Body(receive, door) if door.body else receive, sent)
 
     def _admitted(self, scope: Scope, connection: HTTPConnection) -> Door:
         """The door that a request may go through. Raises _Answered where there is none."""

@@ -96,7 +96,7 @@ def given_item(given: dict[str, Any], format: Format) -> tuple[Item, Message | N
     item = {"object": "realtime.item", "status": "completed", **{k: v for k, v in given.items() if v is not None}}
     item["id"] = item.get("id") or new_id()
     if len(item["id"]) > MAX_ID:
-        raise Refused("invalid_value", f"an id has at most {MAX_ID} characters", "item.id")
+        raise Refused("invalid_value", f"this id is too long: at most {MAX_ID} characters, or leave it out", "item.id")
     if item["type"] != "message":
         return item, None
     message = _as_message(item["role"], item["id"], item["content"], format)
@@ -138,7 +138,7 @@ def clip(audio: str, format: Format) -> Clip:
     resampler = Resampler(chunk.rate)
     samples = np.concatenate([resampler.push(chunk.samples), resampler.flush()])
     if len(samples) < RATE // 10:
-        raise Refused("invalid_value", "a clip needs at least 0.1 s of sound", "item.content.audio")
+        raise Refused("invalid_value", "this clip is too short: give at least 0.1 s of sound", "item.content.audio")
     return Clip(samples)
 
 

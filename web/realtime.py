@@ -111,6 +111,11 @@ class Realtime:
         self.telling.left()
         await self.session.stop()
 
+    def fall_silent(self) -> None:
+        """The time to finish the sentence in is over: what waits of it is dropped, and its response closed."""
+        self.telling.left()
+        self.telling.end_cancelled()
+
     async def close(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
@@ -131,7 +136,7 @@ class Realtime:
 
     def _validated(self, raw: dict[str, Any]) -> ClientEvent:
         if raw.get("type") == "voicechat.played" and not self._extras:
-            raise Refused("unknown_event", "voicechat.played needs a connection that was opened with ?extras=1")
+            raise Refused("unknown_event", "voicechat.played is not for this connection: open one with ?extras=1")
         response = raw.get("response")
         if (
             raw.get("type") == "response.create"
@@ -191,6 +196,8 @@ class Realtime:
                 "audio",
             )
         chunk = self._decoder.push(audio)
+        if self.telling.finished:  # the server stops, and will answer nothing
+            return
         step = round(PIECE_S * chunk.rate)
         for start in range(0, len(chunk.samples), step):
             if start:
@@ -278,7 +285,9 @@ class Realtime:
             text = await self.session.truncate(event.item_id, audio_end_ms / 1000)
         except KeyError:
             raise Refused(
-                "item_truncate_invalid_item_id", "only answers that were spoken here can be cut", "item_id"
+                "item_truncate_invalid_item_id",
+                f"{event.item_id[:80]!r} cannot be cut: give the id of an answer that was spoken here",
+                "item_id",
             ) from None
         if self.telling.response is response is not None and response.item_id == event.item_id:
             self.telling.end_cancelled()  # where the session took it for played already
@@ -290,6 +299,8 @@ class Realtime:
     # ---- responses ----------------------------------------------------------------------------
 
     async def _respond(self, event: ResponseCreateEvent, shown: dict[str, Any]) -> None:
+        if self.telling.leaving:
+            raise Refused("server_stopping", "the server is being stopped: come back in a minute")
         if self.telling.response is not None:
             raise Refused(
                 "conversation_already_has_active_response",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import logging
+import os
+import signal
 import socket
 import ssl
 from collections import Counter
@@ -27,9 +31,17 @@ HEADER_S = 10.0  # to send a header, and with it to ask for a WebSocket
 HANDSHAKE_S = 10.0  # of TLS
 UNREAD_S = 30.0  # an answer that the client does not read to its end
 PING_S = 20.0
+STOP_S = 8.3  # from SIGTERM until those that are here still are cut off: `connection.GOODBYE_S`, and what follows it
+CUT_OFF_S = 0.5  # for these to notice it
+END_S = 9.5  # from SIGTERM until the process ends, whatever holds it up
 CONNECTIONS = 500  # at once, at least
 PER_ADDRESS = 100  # of these, from one address, at least
 A_VISITOR = 8  # connections that a browser with a conversation may hold
+# Faults of a client, which uvicorn and websockets log with a traceback.
+NO_NEWS = (
+    "Invalid UTF-8 sequence received from client.",
+    "opening handshake failed",
+)
 CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -109,13 +121,26 @@ class Server(uvicorn.Server):
         app = self.config.app
         assert isinstance(app, FastAPI)
         app.state.leaving.set()
-        while any("websocket" in type(c).__name__.lower() for c in self.server_state.connections):
-            if self.force_exit:
-                break
-            await asyncio.sleep(0.05)
+        _end_in(END_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                while not self.force_exit and (self.server_state.tasks or self._conversations):
+                    await asyncio.sleep(0.05)
         for task in self._tasks:
             task.cancel()
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CUT_OFF_S):
+                while self.server_state.tasks or self.server_state.connections:
+                    await asyncio.sleep(0.01)
         await super().shutdown(list(self._listening))
+
+    @property
+    def _conversations(self) -> bool:
+        return any("websocket" in type(connection).__name__.lower() for connection in self.server_state.connections)
 
     def _go(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -170,6 +195,14 @@ class Server(uvicorn.Server):
             entered()
 
 
+def _end_in(seconds: float) -> None:
+    """End the process with 0 then, if it has not ended by itself: a model may be in the middle of a long step."""
+    if hasattr(signal, "SIGALRM"):  # not on Windows
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+
+
 def serve(
     app: FastAPI, options: Options, listening: socket.socket, metrics: socket.socket | None,
     certificate: Path | None, key: Path | None,
@@ -186,12 +219,13 @@ def serve(
         ws_ping_interval=PING_S,
         ws_ping_timeout=PING_S,
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=1,  # `Server.shutdown` has waited long before
         ssl_certfile=certificate,
         ssl_keyfile=key,
         proxy_headers=False,
         server_header=False,
     )
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg not in NO_NEWS)
     config.load()
     sockets: dict[socket.socket, ssl.SSLContext | None] = {listening: config.ssl}
     if metrics is not None:

@@ -67,7 +67,7 @@ class Telling:
         self._seconds: dict[str, float] = {}  # of the spoken items
         self._state = State.LISTENING
         self._doubted: SpeechStarted | None = None  # speech into an answer, not told before it is sure
-        self._leaving = False
+        self.leaving = False  # the server stops
         self.finished = False  # when leaving: all that will still be said waits in the outbox
 
     # ---- to the client ------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class Telling:
 
     def leave(self) -> None:
         """The server goes away: what is being said is finished, nothing else is begun."""
-        self._leaving = True
+        self.leaving = True
         self._finish()
 
     def left(self) -> None:
@@ -164,7 +164,7 @@ class Telling:
             case Unasked():
                 self._items.remove(event.id)
                 self.send("conversation.item.deleted", item_id=event.id)
-            case TurnStarted():
+            case TurnStarted() if not self.leaving:
                 self._begin(event)
             case TextDelta() if self.response is not None:
                 self.response.write(event.text)
@@ -183,6 +183,7 @@ class Telling:
                 self.end_cancelled()
                 if isinstance(event, Withdrawn):
                     self._withdraw(event.turn)
+                self._finish()
             case Failed():
                 self._failed(event)
         self.note_state()
@@ -265,14 +266,14 @@ class Telling:
 
     def _finish(self) -> None:
         """When leaving: whether the end of the sentence has come."""
-        if self._leaving and not self.finished and (self.response is None or self._outbox.finish_sentence()):
+        if self.leaving and not self.finished and (self.response is None or self._outbox.finish_sentence()):
             self.finished = True
             self._outbox.then(self.end_cancelled)
 
     def _answered(self, event: Answered) -> None:
         if self.finished:
             return
-        self.finished = self._leaving
+        self.finished = self.leaving
         response = self.response
         if response is not None and response.aloud:
             data = self._encoder.flush()

@@ -309,6 +309,34 @@ async def test_a_text_that_is_no_utf8_ends_the_connection(server):
         assert await wire.closed() == (1007, None)
 
 
+UPGRADE = "GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+KEY = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+FAULTY = {
+    "half a clip": "POST /clips?name=a.wav HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+    "half a token": "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+    "no HTTP": "hello\r\n\r\n",
+    "no key": f"{UPGRADE}\r\n",
+    "half a key": f"{UPGRADE}{KEY.replace('AA==', '')}\r\n",
+    "another version": f"{UPGRADE}{KEY.replace('13', '7')}\r\n",
+    "no UTF-8": f"{UPGRADE}{KEY}\r\n\x81\x81\0\0\0\0\xff",
+    "a broken frame": f"{UPGRADE}{KEY}\r\n\xff\xff\xff\xff\xff\xff",
+    "half a frame": f"{UPGRADE}{KEY}\r\n\x81\xfe\x10\0abcd",
+    "a close in the middle of a message": f"{UPGRADE}{KEY}\r\n\x01\x81\0\0\0\0x\x88\x80\0\0\0\0",
+}  # fmt: skip
+
+
+async def test_a_clients_fault_is_no_news(serve, capfd):
+    """The operator is told nothing: there is nothing to do about it."""
+    server = serve("--model", "echo", "--voice", "tone")
+    for name, said in FAULTY.items():
+        with socket.create_connection(("127.0.0.1", server.port)) as faulty:
+            faulty.sendall(said.replace("localhost", f"localhost:{server.port}").encode("latin-1"))
+            await asyncio.sleep(0.2)
+        assert capfd.readouterr().err == "", name
+    await until(lambda: free(server) == 10)
+    assert server.stop() == 0 and capfd.readouterr().err == ""
+
+
 @guarded
 async def test_a_sample_may_be_split_between_two_frames(server):
     async with client(server) as wire:

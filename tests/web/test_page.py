@@ -364,6 +364,35 @@ def test_a_dropped_connection_comes_back_with_the_conversation(server, visit):
     wait_to_pass(page, "speaking")
 
 
+def test_a_server_that_is_killed_in_mid_answer_comes_back_with_the_conversation(serve, visit):
+    """The words kept are those that were heard, and nothing is answered twice."""
+    options = ("--model", "mini", "--greedy")
+    first = serve(*options)
+    page = visit(first.url)
+    page.fill("#text", "who are you")
+    page.press("#text", "Enter")
+    wait_to_pass(page, "speaking")
+    page.wait_for_timeout(800)
+    first.process.kill()
+    first.process.wait()
+    sent: list[dict] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(json.loads(data))))
+    wait_for_state(page, "reconnecting")
+    page.wait_for_timeout(4000)  # what had come of the answer has sounded by then
+    before = captions(page)
+    serve(*options, "--port", str(first.port))
+    wait_for_state(page, "listening")
+    replayed = [e["item"]["content"][0]["text"].strip() for e in sent if e["type"] == "conversation.item.create"]
+    assert replayed == before and len(before) == 2
+    page.wait_for_timeout(1500)
+    assert not any(event["type"] == "response.create" for event in sent)
+    assert captions(page) == before
+    page.fill("#text", "what is two plus three")
+    page.press("#text", "Enter")
+    wait_to_pass(page, "speaking")
+    forgive(page)
+
+
 def test_push_to_talk_by_the_space_bar(server, visit):
     page = visit(server.url)
     page.click("#push")

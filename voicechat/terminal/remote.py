@@ -7,8 +7,9 @@ import json
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from websockets.asyncio.client import ClientConnection
@@ -16,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from streaming.audio import RATE, AudioChunk, AudioError
 from voicechat.conversation import Clip, is_blank, new_id
-from voicechat.errors import NOTHING_TYPED, VoiceChatError
+from voicechat.errors import NOTHING_TYPED, ConfigError, VoiceChatError
 from voicechat.events import (
     Answered,
     Asked,
@@ -33,6 +34,8 @@ from voicechat.events import (
 )
 from voicechat.playback import Playback
 from voicechat.terminal import wire
+from voicechat.terminal.history import History
+from voicechat.terminal.options import complain
 from voicechat.terminal.server import Server
 from voicechat.turntaking import State
 
@@ -44,6 +47,7 @@ SPEECH = (State.HEARING, State.HELD, State.OVERLAP)  # the user speaks
 CROSSED = (  # two things that happened at the same time, here and there
     "response_cancel_not_active", "item_truncate_invalid_item_id", "input_audio_buffer_commit_empty",
 )  # fmt: skip
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.3, 5.0  # between two attempts to come back
 FAREWELLS = ("server_stopping", "session_expired", "session_idle")  # the server closes, and says why
 
 
@@ -54,14 +58,18 @@ class ConnectionLost(VoiceChatError):
 class RemoteSession:
     """One conversation over the Realtime protocol. Everything runs on the event loop.
 
-    `fast`: sound comes as quickly as it is taken, not in real time.
+    `fast`: sound comes as quickly as it is taken, not in real time. `lasting`: a server that goes away is waited for,
+    and told again what was said.
     """
 
-    def __init__(self, server: Server, fast: bool = False) -> None:
+    def __init__(self, server: Server, fast: bool = False, lasting: bool = False) -> None:
         self.turn = 0
         self.state = State.LISTENING
         self.events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._server, self._fast = server, fast
+        self._server, self._fast, self._lasting = server, fast, lasting
+        self._history = History()
+        self._connected = True
+        self._earlier = 0  # turns, with the servers before this one
         self._outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._upload = wire.Upload(FAST_S if fast else PACED_S)
         self._under_way_s = 0.0  # of sound, sent since the newest confirmation was asked for
@@ -75,6 +83,7 @@ class RemoteSession:
         self._cut = False  # of the newest answer no more counts than was heard
         self._reported = (0, monotonic())  # ms of the answer, when
         self._farewell = ""
+        self._farewell_code = ""
 
     # ---- what goes out ------------------------------------------------------------------------
 
@@ -106,7 +115,7 @@ class RemoteSession:
         if self.state in SPEECH:
             self._send("input_audio_buffer.clear")
         id = self._send_item(clips, text)
-        self.events.put_nowait(Asked(id, text, sum(clip.length for clip in clips) / RATE))
+        self._tell(Asked(id, text, sum(clip.length for clip in clips) / RATE))
         self._send("response.create")
         await self._taken_in()
 
@@ -134,12 +143,11 @@ class RemoteSession:
     async def talk(self, microphone: AsyncIterable[AudioChunk]) -> AsyncGenerator[Event, None]:
         """Every event of the conversation, until the microphone has ended and the last turn is answered.
 
-        Raises ConfigError where the conversation cannot begin, ConnectionLost where it is cut off.
+        Raises ConfigError where the conversation cannot begin, ConnectionLost where it is cut off and does not last.
         """
         connection = await self._server.open()
         listening = asyncio.create_task(self._listen(microphone))
-        reading = asyncio.create_task(self._read(connection))
-        writing = asyncio.create_task(self._write(connection))
+        reading = asyncio.create_task(self._keep_up(connection))
         for task in (listening, reading):
             task.add_done_callback(lambda _: self.events.put_nowait(None))
         try:
@@ -147,10 +155,9 @@ class RemoteSession:
                 yield event
             await (listening if listening.done() else reading)
         finally:
-            for task in (listening, reading, writing):
+            for task in (listening, reading):
                 task.cancel()
-            await asyncio.gather(listening, reading, writing, return_exceptions=True)
-            await connection.close()
+            await asyncio.gather(listening, reading, return_exceptions=True)
 
     async def idle(self) -> None:
         """Until the server has taken in all that was sent, and the turn that this began has been answered."""
@@ -164,6 +171,69 @@ class RemoteSession:
             await self.hear(chunk)
         await self.end_of_sound()
         await self.idle()
+
+    async def _keep_up(self, connection: ClientConnection) -> None:
+        """Read and write; where the conversation lasts, on one connection after the other. Raises ConnectionLost."""
+        while True:
+            writing = asyncio.create_task(self._write(connection))
+            try:
+                await self._read(connection)
+            except ConnectionLost:
+                if not self._lasting or self._farewell_code == "session_idle":
+                    raise
+            finally:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+                await connection.close()
+            self._lose()
+            connection = await self._come_back()
+
+    def _lose(self) -> None:
+        """What was being said here is over, as far as it was heard."""
+        where = self._server.where
+        told = f"{where}: {self._farewell}" if self._farewell else f"the connection to {where} was lost"
+        complain(f"{told}; trying again, the conversation is kept")
+        self._connected, self._farewell, self._farewell_code = False, "", ""
+        self._outgoing = asyncio.Queue()
+        self._under_way_s = 0.0
+        while self._confirmations:
+            if not (confirmed := self._confirmations.popleft()).done():
+                confirmed.set_result(None)
+        self._held.clear()
+        playback = self._playback
+        if self._answering or not (playback.complete and playback.over(0.0)):
+            self._complete()
+            heard_s = self._heard_ms / 1000
+            self._tell(Interrupted(self.turn, heard_s, playback.text_until(heard_s)))
+            playback.report(heard_s)
+        self._playback = Playback()
+        self._playback.complete, self._answering, self.state = True, False, State.LISTENING
+        self._earlier = self.turn
+        self._changed.set()
+
+    async def _come_back(self) -> ClientConnection:
+        """A new connection that knows what was said."""
+        wait_s, told = FIRST_WAIT_S, ""
+        while True:
+            await asyncio.sleep(wait_s)
+            try:
+                connection = await self._server.open()
+                break
+            except ConfigError as error:
+                if str(error) != told and wait_s >= LONGEST_WAIT_S:  # not while it starts
+                    told = str(error)
+                    complain(f"{told} (trying again)")
+                wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
+        self._connected = True
+        items, waits, sound = self._history.replay()
+        for item in items:
+            self._send("conversation.item.create", item=item)
+        if waits:
+            self._send("response.create")
+        for at in range(0, len(sound), wire.RATE // 2):
+            self._send_sound(sound[at : at + wire.RATE // 2])
+        complain(f"{self._server.where} is there again")
+        return connection
 
     async def _write(self, connection: ClientConnection) -> None:
         with suppress(ConnectionClosed):  # whoever reads tells
@@ -188,10 +258,12 @@ class RemoteSession:
     # ---- to the server ------------------------------------------------------------------------
 
     def _send(self, type: str, **fields: Any) -> None:
-        self._outgoing.put_nowait({"type": type, **fields})
+        if self._connected:
+            self._outgoing.put_nowait({"type": type, **fields})
 
     def _send_sound(self, samples: np.ndarray) -> None:
         if len(samples):
+            self._history.heard(samples, self.state in SPEECH or not self._connected)
             self._under_way_s += len(samples) / wire.RATE
             self._send("input_audio_buffer.append", audio=wire.encoded(samples))
 
@@ -202,12 +274,15 @@ class RemoteSession:
         if text:
             content.append({"type": "input_text", "text": text})
         item = {"id": id, "type": "message", "role": "user", "content": content}
+        self._history.wrote(id, content)
         self._send("conversation.item.create", item=item)
         return id
 
     def _ask_confirmation(self) -> None:
         """An update that changes nothing: its answer follows all that came of what was sent before it."""
         self._under_way_s = 0.0
+        if not self._connected:
+            return
         self._confirmations.append(asyncio.get_running_loop().create_future())
         self._send("session.update", session={"type": "realtime"})
 
@@ -215,7 +290,8 @@ class RemoteSession:
         """Until `state` and `turn` are what the server made of all that was sent."""
         self._send_sound(self._upload.take())
         self._ask_confirmation()
-        await self._confirmations[-1]
+        if self._confirmations:  # with nobody there, what was sent is in the history
+            await self._confirmations[-1]
 
     @property
     def _heard_ms(self) -> int:
@@ -240,7 +316,7 @@ class RemoteSession:
             case "voicechat.event":
                 self.state = STATES.get(told["state"], self.state)
                 with suppress(ValueError):  # a change of the state alone, or an event of a newer server
-                    self._take_event(from_json(told["event"]))
+                    self._take_event(self._renumbered(from_json(told["event"])))
             case "response.output_audio_transcript.delta" if told["item_id"] == self._playback.id:
                 self._words += told["delta"]
             case "response.output_audio.delta" if told["item_id"] == self._playback.id:
@@ -253,6 +329,17 @@ class RemoteSession:
             case "error":
                 self._refused(told["error"])
         self._changed.set()
+
+    def _renumbered(self, event: Event) -> Event:
+        """The server of a new connection numbers its turns anew."""
+        if self._earlier and getattr(event, "turn", None) is not None:
+            changed: Event = replace(cast(Any, event), turn=cast(Any, event).turn + self._earlier)
+            return changed
+        return event
+
+    def _tell(self, event: Event) -> None:
+        self._history.note(event)
+        self.events.put_nowait(event)
 
     def _take_event(self, event: Event) -> None:
         match event:
@@ -275,7 +362,7 @@ class RemoteSession:
         if ends and not self._playback.complete:  # its sound comes more slowly than what is told about it
             self._held.append(event)
         else:
-            self.events.put_nowait(event)
+            self._tell(event)
 
     def _interrupted(self, event: Interrupted) -> Interrupted:
         """Nobody but us knows how much was heard."""
@@ -299,12 +386,12 @@ class RemoteSession:
         self._words = ""
         self._playback.complete = True
         for event in self._held:
-            self.events.put_nowait(event)
+            self._tell(event)
         self._held.clear()
 
     def _refused(self, error: dict[str, Any]) -> None:
         code, message = error.get("code"), str(error.get("message"))
         if code in FAREWELLS:
-            self._farewell = message
+            self._farewell, self._farewell_code = message, str(code)
         elif code not in CROSSED:
             self.events.put_nowait(Failed(message))
