@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.fuzz import SERVER, fuzz, left_over
 from bench.served import Served
 
-MESSAGES = 8_000
+MESSAGES = 10_000
 
 
 def test_rude_clients_are_not_noticed(tmp_path, monkeypatch):

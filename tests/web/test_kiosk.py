@@ -169,6 +169,26 @@ def test_it_comes_back_by_itself_after_the_server(serve, page, looked):
     assert len(loaded) == 1
 
 
+def test_a_server_that_is_killed_in_mid_sentence_is_missed_for_a_moment(serve, page):
+    """The visitor is answered again by themselves, and nothing of the first answer is said twice."""
+    first = serve("--model", "mini", "--greedy")
+    events = heard_from(page)
+    page.goto(f"{first.url}/kiosk")
+    wait_for(page, "attract", "listening")
+    ask(page)
+    wait_for(page, "talk", "speaking")
+    first.process.kill()
+    wait_for_line(page, BACK)
+    serve("--model", "mini", "--greedy", "--port", str(first.port))
+    page.wait_for_function("['attract', 'talk'].includes(document.body.dataset.screen)", timeout=60_000)
+    page.wait_for_function("document.body.dataset.state === 'listening'")
+    page.wait_for_timeout(2000)
+    created = [event for event in events if event["type"] == "response.created"]
+    assert len(created) == 1
+    ask(page)
+    page.wait_for_function("document.getElementById('answer').innerText.startsWith('Seven times')")
+
+
 def test_a_page_that_always_seems_to_have_changed_is_loaded_again_once(server, page):
     page.clock.install()
     looks: list[str] = []

@@ -393,6 +393,40 @@ def test_a_server_that_is_killed_in_mid_answer_comes_back_with_the_conversation(
     forgive(page)
 
 
+@pytest.mark.parametrize("moment", ["hearing", "thinking"])
+def test_a_server_that_is_killed_in_mid_question_answers_it_when_it_is_back(serve, browser, tmp_path, moment):
+    """Once, whether the question was being said or had just been taken in."""
+    said = tmp_path / "question.wav"
+    soundfile.write(said, 0.5 * say("what is seven times eight"), RATE)
+    options = ("--model", "mini", "--greedy")
+    first = serve(*options)
+    context = browser.new_context(permissions=["microphone"])
+    context.add_init_script(microphone.script(said))
+    page = context.new_page()
+    page.goto(first.url)
+    be_ready(page)
+    page.click("#start")
+    wait_for_state(page, "listening")
+    ask(page, whole=False)
+    if moment == "hearing":
+        wait_for_state(page, "hearing")
+        page.wait_for_timeout(500)
+    else:
+        page.wait_for_function("document.querySelector('#log .user')")
+        page.wait_for_function("['thinking', 'speaking'].includes(voicechat.conversation.state)")
+    first.process.kill()
+    first.process.wait()
+    wait_for_state(page, "reconnecting")
+    serve(*options, "--port", str(first.port))
+    page.wait_for_function(
+        "document.querySelector('#log .assistant .said')?.innerText.includes('fifty-six')", timeout=60_000
+    )
+    wait_for_state(page, "listening")
+    page.wait_for_timeout(3000)
+    assert [line.lower() for line in captions(page)] == ["what is seven times eight", "seven times eight is fifty-six."]
+    context.close()
+
+
 def test_push_to_talk_by_the_space_bar(server, visit):
     page = visit(server.url)
     page.click("#push")

@@ -272,6 +272,7 @@ export class Conversation extends EventTarget {
     this.#answers.renumber();
     this.#configure();
     for (const event of this.#history.replay()) this.#wire.send(event);
+    this.#speech.goOn();
     this.#connected = true;
     const again = this.#everConnected;
     this.#everConnected = true;
@@ -312,6 +313,7 @@ export class Conversation extends EventTarget {
     this.#silence();
     this.#wire.close();
     this.#disconnected();
+    this.#speech.leave();
     this.#speech.microphone.stop();
     this.#refresh(true);
   }

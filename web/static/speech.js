@@ -7,6 +7,8 @@ import { Microphone } from "./sound.js";
 
 const TALK_TAIL_MS = 120; // what was said before the key came up is still on its way from the microphone
 const SHORTEST_TALK_MS = 200;
+const RUN_UP_MS = 300; // of a question that has to be said again: its first sound is soft
+const KEPT_S = 20; // of what is said while there is no connection
 const LAGGING = 2.5 * RATE * 2 * 1.37; // bytes: two and a half seconds of sound that wait for the network
 
 /** oncaption(detail, at?): as the conversation tells them; onchange(): of the microphone; onproblem(Problem), some of them often. */
@@ -18,7 +20,9 @@ export class Speech {
   #sent = new SentAudio();
   #talking = 0; // performance.now() since when the button is held
   #voiceEndMs = null; // on the server's audio clock, where it tells
-  #unwritten = new Set(); // spoken items whose words have not come yet
+  #unwritten = new Map(); // spoken items whose words have not come yet: id -> {from, to}, ms on the server's audio clock
+  #unheard = []; // blocks that the next connection is sent first: what was being said, and what was said meanwhile
+  #lost = false; // the connection; another one is on its way
 
   constructor({ history, recording, wire, suppresses, oncaption, onchange, onproblem }) {
     Object.assign(this, { history, recording, wire, oncaption, onproblem });
@@ -41,10 +45,21 @@ export class Speech {
 
   #send({ samples, at }) {
     this.recording.write(this.recording.user, samples, at);
+    if (this.#lost && !this.pushToTalk) this.#keep({ samples, at });
     if (!this.open) return;
     if (this.wire.backlog > LAGGING) return this.onproblem(new Problem("lagging"));
-    this.#sent.add(samples.length, at);
+    this.#append({ samples, at });
+  }
+
+  #append({ samples, at }) {
+    this.#sent.add(samples, at);
     this.wire.send({ type: "input_audio_buffer.append", audio: toBase64(samples) });
+  }
+
+  #keep(block) {
+    this.#unheard.push(block);
+    let length = this.#unheard.reduce((sum, { samples }) => sum + samples.length, 0);
+    while (length > KEPT_S * RATE) length -= this.#unheard.shift().samples.length;
   }
 
   // ---- while a button is held -------------------------------------------------------------------
@@ -88,7 +103,7 @@ export class Speech {
   started({ item_id, audio_start_ms }) {
     this.hearing = true;
     if (this.#voiceEndMs < audio_start_ms) this.#voiceEndMs = null;
-    this.#unwritten.add(item_id);
+    this.#unwritten.set(item_id, { from: audio_start_ms });
     this.oncaption({ role: "user", id: item_id, text: "", final: false }, this.#sent.when(audio_start_ms));
   }
 
@@ -100,6 +115,7 @@ export class Speech {
   stopped({ item_id, audio_end_ms }) {
     const from = this.#sent.when(this.#voiceEndMs ?? audio_end_ms);
     this.hearing = false;
+    this.#unwritten.set(item_id, { ...this.#unwritten.get(item_id), to: audio_end_ms });
     this.recording.end(item_id, from);
     return { from, typed: false };
   }
@@ -109,7 +125,7 @@ export class Speech {
     if (role !== "user" || this.history.items.has(id)) return;
     this.history.add(id, "user");
     if (this.recording.line(id)) return;
-    this.#unwritten.add(id);
+    this.#unwritten.set(id, {});
     this.oncaption({ role, id, text: "", final: false });
   }
 
@@ -121,7 +137,9 @@ export class Speech {
 
   transcribed(id, text) {
     this.#unwritten.delete(id);
-    this.history.add(id, "user").text = text;
+    const item = this.history.add(id, "user");
+    item.text = text;
+    if (text && !item.clip) delete item.audio; // the words stand for it
     this.oncaption({ role: "user", id, text, final: true });
   }
 
@@ -131,19 +149,53 @@ export class Speech {
   connected() {
     this.#sent = new SentAudio();
     this.#voiceEndMs = null;
+    this.#lost = false;
   }
 
+  /** The conversation has been told: what has not been heard yet is sent, and what is being said goes on behind it. */
+  goOn() {
+    for (const block of this.#unheard.splice(0)) this.#append(block);
+  }
+
+  /** A question that was taken in is kept as sound until its words come; one that was being said is said again. */
   disconnected() {
     this.#talking = 0;
     this.hearing = false;
-    for (const id of this.#unwritten) {
-      if (this.history.items.has(id)) this.transcribed(id, "");
-      else this.withdrawn(id); // it was being said
+    this.#lost = true;
+    for (const [id, { from, to }] of this.#unwritten) {
+      const blocks = from === undefined ? [] : this.#sent.between(from - RUN_UP_MS, to);
+      const item = this.history.items.get(id);
+      if (!item) {
+        this.withdrawn(id);
+        if (!this.pushToTalk) blocks.forEach((block) => this.#keep(block));
+      } else if (blocks.length) {
+        item.audio = toBase64(joined(blocks));
+        this.#unwritten.set(id, {}); // its place on the next connection is another
+      } else if (!item.audio) {
+        this.transcribed(id, "");
+      }
     }
+  }
+
+  /** Nobody is there any more: what was being said is not said again. */
+  leave() {
+    this.#lost = false;
+    this.#unheard = [];
   }
 
   reset() {
     this.hearing = false;
     this.#unwritten.clear();
+    this.#unheard = [];
   }
+}
+
+function joined(blocks) {
+  const whole = new Float32Array(blocks.reduce((sum, { samples }) => sum + samples.length, 0));
+  let at = 0;
+  for (const { samples } of blocks) {
+    whole.set(samples, at);
+    at += samples.length;
+  }
+  return whole;
 }
