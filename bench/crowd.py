@@ -154,7 +154,8 @@ class Client:
                 await self._socket.drain()
         except TimeoutError:
             self.witness.wrong.append(f"the server has read nothing for {PATIENCE_S:.0f} s")
-        except (WebSocketException, OSError):  # closed meanwhile, by the server: `judge` knows whether it may
+        # closed meanwhile, by the server (a RuntimeError, where the library has sent its end): `judge` knows whether it may
+        except (WebSocketException, OSError, RuntimeError):
             await asyncio.sleep(0)
 
     async def send_raw(self, data: bytes, text: bool) -> None:
@@ -163,7 +164,7 @@ class Client:
             return
         self._faulty |= text and data != b""
         protocol = self._socket.protocol
-        with suppress(WebSocketException):  # closed just now
+        with suppress(WebSocketException, RuntimeError):  # closed just now
             (protocol.send_text if text else protocol.send_binary)(data)
             self._socket.send_data()
         await asyncio.sleep(0)
@@ -185,27 +186,31 @@ class Client:
     async def leave(self, how: str) -> None:
         """In one of `LEAVINGS`."""
         self.left = True
-        protocol, transport = self._socket.protocol, self._socket.transport
         self.read_again()
-        if not self._reading.done():
-            if how == "in mid-frame":
-                transport.write(b"\x81\xfe\x10\x00abcd" + b"x" * 99)
-            elif how == "in mid-message":
-                with suppress(WebSocketException):
-                    protocol.send_text(b'{"type": "resp', fin=False)
-                    self._socket.send_data()
-            elif how == "with a broken frame":
-                transport.write(b"\xff\xff\xff\xff" * 4)
-            if how == "half-closed":
-                transport.write_eof()
-                await asyncio.sleep(0.05)
-            elif how == "closed":
-                await self._socket.close()
-            else:
-                await asyncio.sleep(0)
+        with suppress(WebSocketException, RuntimeError):  # closed just now
+            await self._leave(how)
         self._reading.cancel()
-        transport.abort()
+        self._socket.transport.abort()
         await asyncio.sleep(0)
+
+    async def _leave(self, how: str) -> None:
+        protocol, transport = self._socket.protocol, self._socket.transport
+        if self._reading.done():
+            return
+        if how == "in mid-frame":
+            transport.write(b"\x81\xfe\x10\x00abcd" + b"x" * 99)
+        elif how == "in mid-message":
+            protocol.send_text(b'{"type": "resp', fin=False)
+            self._socket.send_data()
+        elif how == "with a broken frame":
+            transport.write(b"\xff\xff\xff\xff" * 4)
+        if how == "half-closed":
+            transport.write_eof()
+            await asyncio.sleep(0.05)
+        elif how == "closed":
+            await self._socket.close()
+        else:
+            await asyncio.sleep(0)
 
     async def until(self, condition: Callable[[], bool], otherwise: str) -> None:
         """Raises Failed."""
