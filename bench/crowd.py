@@ -154,7 +154,7 @@ class Client:
                 await self._socket.drain()
         except TimeoutError:
             self.witness.wrong.append(f"the server has read nothing for {PATIENCE_S:.0f} s")
-        # closed meanwhile, by the server (a RuntimeError, where the library has sent its end): `judge` knows whether it may
+        # closed meanwhile, by the server (RuntimeError: the end has been sent): `judge` knows whether it may
         except (WebSocketException, OSError, RuntimeError):
             await asyncio.sleep(0)
 
