@@ -53,6 +53,12 @@ class EchoCanceller:
         self._power = 0.0  # of the echo, now
         self._silent_s = self._onset_s = 0.0  # of the echo: its last pause, and what came of it since
 
+    @staticmethod
+    def load() -> None:
+        """Load AEC3 now, which the first echo would do in the middle of a conversation."""
+        if rtc is not None:
+            rtc.AudioProcessingModule(echo_cancellation=True)
+
     @property
     def echoes(self) -> bool:
         """The microphone has been found to hear what is played."""

@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 
+from streaming.aec import EchoCanceller
 from voicechat.chat import VoiceChat
 from voicechat.errors import ConfigError, VoiceChatError
 from web import tls
@@ -82,6 +83,7 @@ def _settle() -> None:
 
     It would put off looking at what conversations leave behind, until there is a quarter as much of that.
     """
+    EchoCanceller.load()
     gc.collect()
     gc.freeze()
     gc.collect()

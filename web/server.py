@@ -112,6 +112,7 @@ class Server(uvicorn.Server):
                 transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_log)
         await super().startup(sockets=[])  # it listens nowhere by itself
         for listening, context in self._listening.items():
             listening.setblocking(False)
@@ -201,6 +202,12 @@ def _end_in(seconds: float) -> None:
         signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
         signal.setitimer(signal.ITIMER_REAL, seconds)
         atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+
+
+def _log(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody has caught; but not a connection that its client broke off, which is no news."""
+    if not (isinstance(context.get("exception"), OSError) and "transport" in context):
+        loop.default_exception_handler(context)
 
 
 def serve(

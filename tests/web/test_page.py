@@ -423,7 +423,10 @@ def test_a_server_that_is_killed_in_mid_question_answers_it_when_it_is_back(serv
     )
     wait_for_state(page, "listening")
     page.wait_for_timeout(3000)
-    assert [line.lower() for line in captions(page)] == ["what is seven times eight", "seven times eight is fifty-six."]
+    asked, answered = (line.lower() for line in captions(page))
+    assert answered == "seven times eight is fifty-six."
+    # the words of a question whose answer had come whole were lost with the server, and it is not asked again for them
+    assert asked == "what is seven times eight" or (moment == "thinking" and asked == "")
     context.close()
 
 
