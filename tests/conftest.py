@@ -9,6 +9,19 @@ from dataclasses import dataclass
 
 import pytest
 
+# Files that take half a minute and more, the longest first: begun last, one of them would be waited for alone.
+LONG = (
+    "test_page", "test_kiosk", "test_comes_back", "test_run_local_server", "test_barge_in", "test_hostile",
+    "test_clips",
+    "test_run_local", "test_fuzz", "test_doors", "test_versus_pipecat", "test_soak", "test_load", "test_standing_still",
+    "test_stopping", "test_browser", "test_behaviour", "test_mini", "test_starving",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
 
 @dataclass
 class Served:

@@ -14,8 +14,10 @@ needs_makers = pytest.mark.skipif(
 
 @needs_makers
 @pytest.mark.slow
-def test_a_server_is_what_it_was_when_all_have_left(tmp_path, capsys):
+def test_a_server_is_what_it_was_when_all_have_left(tmp_path, capsys, monkeypatch):
     pytest.importorskip("matplotlib")
+    monkeypatch.setattr(soak, "REST_S", 2.0)
+    monkeypatch.setattr(soak, "LOOKS", 10)
     arguments = ["--model", "echo", "--conversations", "16", "--at-once", "8", "--output", str(tmp_path)]
     assert soak.main(arguments) == 0, capsys.readouterr()
     result = json.loads((tmp_path / "soak-echo.json").read_text())

@@ -115,7 +115,7 @@ def children(pid: int) -> int:
 
 
 def test_an_answer_that_nobody_reads_is_not_kept(server, tmp_path):
-    """11 MB of it: whoever takes nothing for half a minute is cut off."""
+    """11 MB of it: whoever does not read it is cut off."""
     soundfile.write(tmp_path / "long.flac", np.zeros(round(LONGEST_S) * 16_000, np.float32), 16_000)
     data = (tmp_path / "long.flac").read_bytes()
     with socket.socket() as line:
