@@ -35,7 +35,7 @@ class Census:
             memory_mb=memory["now"] if memory else 0.0,
             threads=len(list((process / "task").iterdir())),
             files=len(list((process / "fd").iterdir())),
-            children=sum(len((task / "children").read_text().split()) for task in (process / "task").iterdir()),
+            children=sum(map(_children, (process / "task").iterdir())),
             temporary=sum(1 for path in temporary.rglob("*")),
             tasks=round(tasks),
             seats=ready["seats"] - ready["free"],
@@ -44,3 +44,10 @@ class Census:
     def counts(self) -> dict[str, int]:
         """All but memory, which no two moments share."""
         return {name: getattr(self, name) for name in ("threads", "files", "children", "temporary", "tasks", "seats")}
+
+
+def _children(task: Path) -> int:
+    try:
+        return len((task / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+        return 0

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
-import os
 import sys
 import tempfile
 import time
@@ -148,10 +147,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.messages < 1:
         parser.error("nothing is found out without a message: give 1 or more")
-    with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as told:
-        os.environ["TMPDIR"] = temporary
-        with Served(SERVER, errors=Path(told, "stderr")) as served:
-            result = fuzz(served, Path(temporary), options.messages, options.seed)
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        tempfile.TemporaryDirectory() as told,
+        Served(SERVER, Path(told, "stderr"), Path(temporary)) as served,
+    ):
+        result = fuzz(served, Path(temporary), options.messages, options.seed)
     print(file=sys.stderr)
     result = {"machine": report.machine(), "model": "echo"} | result
     show(result)

@@ -20,18 +20,23 @@ TICKS = os.sysconf("SC_CLK_TCK")  # of processor time a second, in /proc
 class Served:
     """`python -m web` with these options, on any port that is free, until the end of a `with`.
 
-    `errors`: the file for what it writes to stderr; None leaves it where ours goes.
+    `errors`: the file for what it writes to stderr; None leaves it where ours goes. `temporary`: its folder for
+    temporary files; None: the system's.
     """
 
     options: list[str]
     errors: Path | None = None
+    temporary: Path | None = None
     url: str = ""
     process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "web", "--port", "0", *self.options]
         with self.errors.open("wb") if self.errors else nullcontext() as errors:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+            environment = os.environ | ({"TMPDIR": str(self.temporary)} if self.temporary else {})
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            )  # fmt: skip
         assert self.process.stdout is not None
         found = re.search(r"http://\S+:\d+", self.process.stdout.readline())
         if found is None:

@@ -14,7 +14,6 @@ import asyncio
 import dataclasses
 import io
 import itertools
-import os
 import random
 import sys
 import tempfile
@@ -173,9 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if min(options.conversations, options.at_once) < 1:
         parser.error("nothing is found out without a conversation: give 1 or more")
     with tempfile.TemporaryDirectory() as temporary:
-        os.environ["TMPDIR"] = temporary
         serve = ["--model", options.model, "--voice", options.voice, "--seats", str(2 * options.at_once)]
-        with Served(serve) as served:
+        with Served(serve, temporary=Path(temporary)) as served:
             result = asyncio.run(
                 soak(served, Path(temporary), options.conversations, options.at_once, options.seed)
             )  # fmt: skip

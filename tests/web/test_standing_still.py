@@ -57,17 +57,3 @@ async def test_conversations_go_on_after_a_server_stood_still(serve):
 
 
 @pytest.mark.slow
-async def test_what_was_longer_than_the_line_holds_ends_clearly(serve):
-    """A conversation that could have timed out meanwhile is told so, in a line, and a new one is let in."""
-    server = serve("--model", "echo", "--voice", "tone", "--idle-min", "0.1")
-    async with connect(server.wire, max_size=None) as client:
-        asker = Asker(client)
-        await asker.until("session.created")
-        os.kill(server.process.pid, signal.SIGSTOP)
-        await asyncio.sleep(STILL_S)
-        os.kill(server.process.pid, signal.SIGCONT)
-        with pytest.raises(ConnectionClosed):
-            await asker.until("never")
-        assert asker.events[-1]["error"]["code"] == "session_idle"
-    async with connect(server.wire) as another:
-        assert json.loads(await another.recv())["type"] == "session.created"

@@ -8,7 +8,7 @@ import { Microphone } from "./sound.js";
 const TALK_TAIL_MS = 120; // what was said before the key came up is still on its way from the microphone
 const SHORTEST_TALK_MS = 200;
 const RUN_UP_MS = 300; // of a question that has to be said again: its first sound is soft
-const KEPT_S = 20; // of what is said while there is no connection
+const KEPT_S = 60; // of what is said while there is no connection
 const LAGGING = 2.5 * RATE * 2 * 1.37; // bytes: two and a half seconds of sound that wait for the network
 
 /** oncaption(detail, at?): as the conversation tells them; onchange(): of the microphone; onproblem(Problem), some of them often. */
