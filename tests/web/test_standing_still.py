@@ -7,7 +7,6 @@ import signal
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 STILL_S = 12.0
 
@@ -54,6 +53,3 @@ async def test_conversations_go_on_after_a_server_stood_still(serve):
         answer = await silent.until("response.done")
         assert "is anybody there" in answer["response"]["output"][0]["content"][0]["transcript"]
         assert len([e for e in silent.events if e["type"] == "response.created"]) == 1
-
-
-@pytest.mark.slow
