@@ -42,9 +42,9 @@ DOORS = (
     _door("/token", Who.ANYBODY, "GET", "POST", body=TOKEN_BYTES, body_s=TOKEN_S),
     _door("/", Who.VISITOR, is_file=True),
     _door("/kiosk", Who.VISITOR, is_file=True),
-    _door("/favicon.ico", Who.MEMBER, is_file=True),
+    _door(r"/favicon\.ico", Who.MEMBER, is_file=True),
     _door(f"/static/(js/)?{NAME}", Who.MEMBER, is_file=True),
-    _door("/theme.css", Who.MEMBER, is_file=True),  # Gradio's
+    _door(r"/theme\.css", Who.MEMBER, is_file=True),  # Gradio's
     _door(f"/assets/{NAME}", Who.MEMBER, is_file=True),  # Gradio's scripts and styles
     _door("/metrics", Who.MEMBER),
     _door("/clips", Who.MEMBER, "POST", body=CLIP_BYTES, body_s=CLIP_S),

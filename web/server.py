@@ -18,9 +18,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from h11 import ProtocolError
 from starlette.requests import HTTPConnection
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+from websockets.exceptions import WebSocketException
 
 from web.options import Options
 from web.seats import household_of
@@ -42,6 +44,8 @@ NO_NEWS = (
     "Invalid UTF-8 sequence received from client.",
     "opening handshake failed",
 )
+# Raised on a connection by what came after its end, or by what could not be answered any more.
+CLIENTS_FAULTS = (OSError, ProtocolError, WebSocketException)
 CROWDED = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -69,6 +73,14 @@ class Http(H11Protocol):
     def on_response_complete(self) -> None:
         self._cut_off_in(UNREAD_S)
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle and not self.cycle.response_complete:  # it is this request's body that is broken
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        with suppress(ProtocolError):  # another answer has been begun, or given
+            super().send_400_response(msg)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._be_calm()
@@ -205,8 +217,8 @@ def _end_in(seconds: float) -> None:
 
 
 def _log(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what nobody has caught; but not a connection that its client broke off, which is no news."""
-    if not (isinstance(context.get("exception"), OSError) and "transport" in context):
+    """Log what nobody has caught; but not what a client did to its own connection, which is closed for it."""
+    if not ("transport" in context and isinstance(context.get("exception"), CLIENTS_FAULTS)):
         loop.default_exception_handler(context)
 
 

@@ -25,10 +25,10 @@ async def sign_in(request: Request, token: Token, metrics: Metrics) -> Response:
 
     From the form it is led on to the page that it asked for; a script, which names no page, gets 204.
     """
-    fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    fields = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
     given, page = fields.get("token", [""])[0].strip(), fields.get("page", [None])[0]
     try:
-        token.try_(request.client.host if request.client else "", [given])
+        token.try_(request.client.host if request.client else "", [given] if given else [])
     except NotLetIn as refused:
         metrics.refused(refused.code)
         return refusal(refused) if page is None else _form(page, _told(refused), refused)

@@ -53,10 +53,6 @@ class Token:
         name, value = self.cookie
         return self.secret is None or _equal(cookies.get(name, ""), value)
 
-    def accepts(self, authorization: str | None, subprotocols: Sequence[str] = ()) -> bool:
-        """Whether the header Authorization, or a sub-protocol, carries the token; or none is needed."""
-        return self.secret is None or self._is_right(_shown(authorization, subprotocols))
-
     def require(
         self, address: str, authorization: str | None, subprotocols: Sequence[str], cookies: Mapping[str, str]
     ) -> None:

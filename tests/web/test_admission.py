@@ -1,12 +1,14 @@
 """Who may come in, as tables; and seats never leak."""
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from web.origins import Origins, origin_of
 from web.seats import Full, NotLetIn, Seats, TooMany, household_of
-from web.token import Token
+from web.token import NoToken, Token
 
 LISTED = ["https://friend.example", "http://other.example:8080"]
 
@@ -79,7 +81,8 @@ def test_which_pages_may_connect(origin, host, secure, allowed):
     ],
 )
 def test_the_token(token, authorization, subprotocols, allowed):
-    assert Token(token).accepts(authorization, subprotocols) is allowed
+    with nullcontext() if allowed else pytest.raises(NoToken):
+        Token(token).require("192.0.2.1", authorization, subprotocols, {})
 
 
 @pytest.mark.parametrize(
