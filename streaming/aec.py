@@ -5,6 +5,9 @@ WebRTC's AEC3, in livekit's binding. Where that is not installed, nothing is can
 
 from __future__ import annotations
 
+import atexit
+import time
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ PAUSE_S = 0.2
 MARGIN = 4.0  # by which who speaks then must be more powerful than the echo
 SOFT = 1e-6  # power of an echo that nobody takes for speech
 FULL_SCALE = 32767.0
+LEAVE_S = 0.1  # a call from livekit's threads takes far less
 
 
 class EchoCanceller:
@@ -57,7 +61,7 @@ class EchoCanceller:
     def load() -> None:
         """Load AEC3 now, which the first echo would do in the middle of a conversation."""
         if rtc is not None:
-            rtc.AudioProcessingModule(echo_cancellation=True)
+            _aec3()
 
     @property
     def echoes(self) -> bool:
@@ -86,7 +90,7 @@ class EchoCanceller:
 
     def _learn(self, delay: int) -> None:
         """The room, from the last half second."""
-        self._module, self._delay, self._onset_s = rtc.AudioProcessingModule(echo_cancellation=True), delay, 0.0
+        self._module, self._delay, self._onset_s = _aec3(), delay, 0.0
         for _ in range(ROUNDS):
             for blocks in range(round(PRIMED_S / BLOCK_S) - 1, 0, -1):
                 self._cancel(blocks)
@@ -122,6 +126,21 @@ class EchoCanceller:
     def _frame(self, samples: np.ndarray) -> Any:
         whole = np.clip(samples * FULL_SCALE, -FULL_SCALE, FULL_SCALE).astype(np.int16)
         return rtc.AudioFrame(bytearray(whole.tobytes()), self.rate, 1, len(whole))
+
+
+def _aec3() -> Any:
+    _leave_in_peace()
+    return rtc.AudioProcessingModule(echo_cancellation=True)
+
+
+@cache
+def _leave_in_peace() -> None:
+    """Let livekit's threads finish what they tell Python (their log) before Python ends.
+
+    A thread that is met in such a call aborts the process, "panic in a function that cannot unwind". Called before
+    livekit begins, so that it waits after livekit's own function for the exit, from which on no new call is made.
+    """
+    atexit.register(time.sleep, LEAVE_S)
 
 
 def _power(samples: np.ndarray) -> float:

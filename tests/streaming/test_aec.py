@@ -1,5 +1,9 @@
 """The echo of what is played, taken out of what the microphone hears."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -78,3 +82,28 @@ def test_an_echo_that_is_gone_is_noticed():
 def test_a_rate_that_it_does_not_work_at_is_refused():
     with pytest.raises(ValueError, match="resample to 16000"):
         EchoCanceller(44_100)
+
+
+SLOW_LOG = """
+import logging, time
+from streaming.aec import EchoCanceller
+
+def slow(record):
+    for _ in range(50):
+        time.sleep(0.0005)  # Python takes its lock again after each
+
+logging.getLogger("livekit").addFilter(slow)
+logging.getLogger("livekit").setLevel(logging.DEBUG)
+EchoCanceller.load()
+"""
+
+
+@needs_aec3
+def test_python_ends_while_livekit_logs():
+    """One in eighty ended with SIGABRT: a thread of livekit's was met in a call to Python."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SLOW_LOG],
+        env=os.environ | {"LIVEKIT_RTC_DEBUG": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
