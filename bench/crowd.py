@@ -164,7 +164,7 @@ class Client:
             return
         self._faulty |= text and data != b""
         protocol = self._socket.protocol
-        with suppress(WebSocketException, RuntimeError):  # closed just now
+        with suppress(WebSocketException, RuntimeError, OSError):  # closed just now
             (protocol.send_text if text else protocol.send_binary)(data)
             self._socket.send_data()
         await asyncio.sleep(0)
@@ -187,7 +187,7 @@ class Client:
         """In one of `LEAVINGS`."""
         self.left = True
         self.read_again()
-        with suppress(WebSocketException, RuntimeError):  # closed just now
+        with suppress(WebSocketException, RuntimeError, OSError):  # closed just now
             await self._leave(how)
         self._reading.cancel()
         self._socket.transport.abort()
