@@ -16,22 +16,26 @@ HOURS ?= 3
 
 PORT ?= 7860
 
-.PHONY: run talk demo test check clients train bench behaviour soak fuzz versus lock clean
+.PHONY: run talk demo voice test check clients train bench behaviour soak fuzz versus lock clean
 
-run: .venv/run
+run: .venv/run voice
 	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
 
-talk: .venv/run libportaudio2.deb
+talk: .venv/run voice libportaudio2.deb
 	$(BIN)/python run_local.py $(OPTIONS)
 
-demo: .venv/run
+demo: .venv/run voice
 	@mkdir -p out
 	$(BIN)/python run_local.py --model mini --input docs/question.wav --fast --output out/answer.wav --events out/events.jsonl
 	@echo "the answer is in out/answer.wav"
 
+# The natural voice, 63 MB, once; without it espeak speaks, and the tests that need it are skipped.
+voice: .venv/run
+	@test -n "$$VOICECHAT_NO_FETCH" || $(BIN)/python -m voicechat.parts fetch piper:joe >/dev/null || true
+
 TESTED_WITH := flite espeak-ng chromium libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
 
-test: .venv/dev .venv/clients/agents/made $(TESTED_WITH:=.deb)
+test: .venv/dev voice .venv/clients/agents/made $(TESTED_WITH:=.deb)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"

@@ -16,7 +16,8 @@ from time import monotonic
 
 from streaming.aec import EchoCanceller
 from streaming.audio import RATE, AudioChunk
-from tts.voice import VoiceError, voices
+from tts.voice import VoiceError
+from voicechat import voices
 from voicechat.chat import VoiceChat
 from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.events import Failed, Interrupted, Spoken, TurnEnded, Withdrawn, Yielded
@@ -59,7 +60,7 @@ def _main(arguments: list[str]) -> int:
     try:
         options = parse(arguments)
         if options.list_devices or options.list_voices:
-            print(devices.listing() if options.list_devices else "\n".join(voices()))
+            print(devices.listing() if options.list_devices else voices.listing())
             return 0
         check_outputs(options)
         recordings, attached = read_recordings(options.input), read_recordings(options.attach)
@@ -79,6 +80,8 @@ def _main(arguments: list[str]) -> int:
         return _run(begin, wire.RATE, options, recordings, attached)
     if chat.notice:
         complain(chat.notice)
+    if chat.hint and sys.stderr.isatty():
+        complain(chat.hint)
     clock = monotonic if options.talks else None  # what stands in the microphone's place goes by its own time
     with closing(chat):
         return _run(partial(chat.session, clock=clock), chat.voice.rate, options, recordings, attached)

@@ -5,9 +5,16 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 
 import pytest
+
+from voicechat.parts.store import home
+
+# What has been fetched on this machine must not change what a test hears: only those that ask for a voice find it.
+os.environ.setdefault("VOICECHAT_TEST_HOME", str(home()))
+os.environ["VOICECHAT_HOME"] = tempfile.gettempdir() + "/voicechat-no-parts"
 
 # Files that take half a minute and more, the longest first: begun last, one of them would be waited for alone.
 LONG = (

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -428,7 +429,9 @@ def test_voices(run, question):
         "espeak",
     )
     code, out, err = run("--list-voices")
-    assert (code, err) == (0, []) and {"tone", "espeak", "espeak:en-gb"} <= set(out)
+    assert (code, err) == (0, []) and {"tone", "espeak", "espeak:en-gb"} <= {line.split()[0] for line in out}
+    natural = next(line for line in out if line.startswith("piper:"))
+    assert re.fullmatch(r"piper:en_US-joe-medium +en-US +MIT.* (on this disk|can be fetched, 63 MB)", natural)
 
 
 def test_models_that_cannot_be_loaded(run, tmp_path, question):

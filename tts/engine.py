@@ -1,4 +1,4 @@
-"""The espeak-ng library: loading, voices, and one blocking call that makes speech.
+"""The espeak-ng library: loading, voices, and two blocking calls, for speech and for phonemes.
 
 The library is one global state machine for the whole process, so every call is made under one lock.
 """
@@ -25,7 +25,7 @@ _LOCK = threading.Lock()
 # Milliseconds of sound a callback brings. A callback waits for the interpreter's lock: in a busy process
 # one or two a clause must do.
 _BUFFER_MS = 2000
-_SYNCHRONOUS, _DONT_EXIT, _CHARACTERS, _UTF8 = 2, 0x8000, 1, 1
+_SYNCHRONOUS, _DONT_EXIT, _CHARACTERS, _UTF8, _IPA = 2, 0x8000, 1, 1, 2
 _SPEED, _PITCH = 1, 3
 _WORD_EVENT = 1
 _INSTALL = "install it with: pip install --force-reinstall espeakng-loader"
@@ -97,21 +97,42 @@ def synthesize(setting: Setting, text: str) -> tuple[npt.NDArray[np.float32], li
     Raises VoiceError.
     """
     with _LOCK:
-        made = _load()
-        if made.setting != setting:
-            made.setting = None
-            _set(made.library, setting)
-            made.setting = setting
+        made = _set_up(setting)
         made.sound.clear()
         made.words.clear()
         made.failures.clear()
-        line = text.replace("\0", " ").encode("utf-8", "replace") + b"\0"
+        line = _line(text)
         if made.library.espeak_Synth(line, len(line), 0, _CHARACTERS, 0, _UTF8, None, None):
             raise VoiceError("espeak-ng failed on this piece; its text is still shown; try another voice")
         if made.failures:
             raise made.failures[0]
         sound = np.concatenate(made.sound) if made.sound else np.zeros(0, np.int16)
         return sound.astype(np.float32) / np.float32(32768), list(made.words)
+
+
+def phonemes(setting: Setting, text: str) -> str:
+    """How `text` is pronounced, in IPA, its words parted by spaces; marks are left out. Raises VoiceError."""
+    with _LOCK:
+        made = _set_up(setting)
+        rest = ctypes.c_char_p(_line(text))
+        clauses = []
+        while rest.value:
+            clauses.append(made.library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA) or b"")
+        return b" ".join(clauses).decode()
+
+
+def _line(text: str) -> bytes:
+    return text.replace("\0", " ").encode("utf-8", "replace") + b"\0"
+
+
+def _set_up(setting: Setting) -> Engine:
+    """With the lock: the engine, with this voice."""
+    made = _load()
+    if made.setting != setting:
+        made.setting = None
+        _set(made.library, setting)
+        made.setting = setting
+    return made
 
 
 def _set(library: ctypes.CDLL, setting: Setting) -> None:
@@ -133,6 +154,8 @@ def _load() -> Engine:
             *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint),
             *(ctypes.c_void_p, ctypes.c_void_p),
         ]
+        library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceInfo))
         rate = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, str(data).encode(), _DONT_EXIT)
     except (ImportError, OSError, RuntimeError, AttributeError) as error:

@@ -8,8 +8,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-DEFAULT_VOICE = "espeak"
-
 
 class VoiceError(Exception):
     """A voice cannot be had or cannot speak; the message is one line that says what to do."""
@@ -46,6 +44,7 @@ class Voice(Protocol):
     def say(self, text: str) -> Iterator[SpeechChunk]:
         """Speak one piece: each chunk as soon as it exists. To stop, ask for no more.
 
+        A chunk may be empty: the work has got on by a step, and between two steps it can be stopped.
         The iterator raises VoiceError where the piece cannot be spoken.
         """
         ...
@@ -58,7 +57,7 @@ def voices() -> list[str]:
     return ["tone", "espeak", *(f"espeak:{name}" for name in espeak_voices())]
 
 
-def load_voice(name: str = DEFAULT_VOICE, speed: float = 1.0) -> Voice:
+def load_voice(name: str = "espeak", speed: float = 1.0) -> Voice:
     """The voice of that name: `tone`, `espeak`, or `espeak:VOICE`, VOICE as in `en-gb` or `en-gb+f2`.
 
     `speed` against the voice's usual one, 0.5 to 2; the nearest it can, where it cannot.
@@ -80,5 +79,5 @@ def load_voice(name: str = DEFAULT_VOICE, speed: float = 1.0) -> Voice:
 def unknown_voice(name: str, known: list[str]) -> VoiceError:
     """The error for a name that is not among the known ones, with the nearest of those."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
-    listing = 'python -c "from tts.voice import voices; print(*voices())"'
+    listing = "python run_local.py --list-voices"
     return VoiceError(f"no voice is called {name!r}; near it: {', '.join(near)}; list all with: {listing}")

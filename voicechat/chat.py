@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import replace
 
 from streaming.audio import AudioChunk, AudioError
-from tts.voice import VoiceError, load_voice
+from tts.voice import VoiceError
+from voicechat import voices
 from voicechat.blocking import Worker
 from voicechat.config import Config
 from voicechat.ending import ByEar
@@ -30,8 +31,9 @@ class VoiceChat:
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.notice = ""  # a line that the user should see about what was chosen for them
+        self.hint = voices.notice() if self.config.voice == voices.CHOSEN else ""  # what would make it nicer
         try:
-            self.voice = load_voice(self.config.voice)
+            self.voice = voices.load_for_operator(self.config.voice)
         except VoiceError as error:
             raise VoiceFailed(str(error)) from None
         self.model = self._load_model()

@@ -19,7 +19,7 @@ class Config:
 
     model: str = "auto"  # auto, mini, echo, a directory, or the hub id of a model on this disk
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    voice: str = "espeak"
+    voice: str = "auto"  # the natural one where it has been fetched, or a name as `voicechat.voices` takes it
     instructions: str = ""  # the system prompt; "" leaves the model's own
     think: bool = False  # reason in text before answering, where the model can
     greedy: bool = False  # the likeliest word always, instead of the checkpoint's sampling

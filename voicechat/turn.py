@@ -93,7 +93,10 @@ class Turn:
     async def speak(self, words: AsyncIterator[str]) -> None:
         async with aclosing(pieces(words)) as clauses, aclosing(self.sound(clauses)) as sound:
             async for chunk in sound:
-                self.clock.mark("first_audio_ms")
+                if len(chunk.samples):
+                    self.clock.mark("first_audio_ms")
+                elif not chunk.text:
+                    continue  # the voice has got on a little, no more
                 self._tell(Spoken(self.number, chunk.samples, chunk.rate, chunk.text))
 
     async def words(self) -> AsyncGenerator[str, None]:

@@ -49,6 +49,8 @@ def _main(options: Options) -> int:
         chat = VoiceChat(options.config(name))
         if chat.notice:
             complain(chat.notice)
+        if chat.hint and not chats and sys.stderr.isatty():
+            complain(chat.hint)
         chats[chat.model.name] = chat
     from web.application import application
     from web.server import serve

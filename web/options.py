@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qsl
 
-from tts.voice import DEFAULT_VOICE
 from voicechat.config import DEVICES, Config
 from voicechat.errors import ConfigError
+from voicechat.voices import CHOICE, CHOSEN
 from web.origins import origin_of
 
 TOKEN_VARIABLE = "VOICECHAT_TOKEN"
@@ -122,7 +122,7 @@ def _parser() -> Parser:
                      help="auto, mini, a model directory, or a hub id on this disk; more than one may be given, "
                           "the first is the default (default: auto)")  # fmt: skip
     who.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default: auto)")
-    who.add_argument("--voice", metavar="V", default=DEFAULT_VOICE, help=f"how it sounds (default: {DEFAULT_VOICE})")
+    who.add_argument("--voice", metavar="V", default=CHOSEN, help=f"how it sounds (default: {CHOICE})")
     who.add_argument("--instructions", metavar="TEXT", default="", help="what the model is told first")
     who.add_argument("--greedy", action="store_true", help="the likeliest word always")
     who.add_argument("--seed", metavar="N", type=int, help="make the choice of words repeatable")

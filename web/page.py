@@ -8,7 +8,7 @@ import gradio as gr
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from tts.voice import voices
+from voicechat import voices
 from voicechat.config import Config
 
 STATIC = Path(__file__).parent / "static"
@@ -56,10 +56,13 @@ def mount(app: FastAPI, models: list[str], config: Config) -> None:
 
 
 def _settings(models: list[str], config: Config) -> None:
-    names = list(dict.fromkeys([config.voice, *VOICES, *voices()]))
+    chosen = voices.default() if config.voice == voices.CHOSEN else voices.SHORT.get(config.voice, config.voice)
+    here = [voice.name for voice in voices.listed() if voice.here]
+    natural = [name for name in here if name.startswith("piper:")]
     voice = gr.Dropdown(
-        names, value=config.voice, label="Voice", info="Counts from the next answer.", allow_custom_value=True
-    )
+        list(dict.fromkeys([chosen, *natural, *VOICES, *here])), value=chosen, label="Voice",
+        info="Counts from the next answer.", allow_custom_value=True,
+    )  # fmt: skip
     model = gr.Dropdown(
         models, value=models[0], label="Model", info="Another one is told the conversation so far.",
         interactive=len(models) > 1,

@@ -233,7 +233,7 @@ class Realtime:
         instructions = changes.get("instructions") or ""
         if instructions and (why := await self.session.refuses(instructions)):
             raise Refused("string_above_max_length", f"{why}; nothing was changed", "session.instructions")
-        self.settings.update(changes)
+        await asyncio.to_thread(self.settings.update, changes)  # a voice may have to be loaded
         await self._apply()
         self.telling.send("session.updated", session=self.settings.session)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from streaming.endpoint import EndpointTimes
-from tts.voice import Voice, VoiceError, load_voice
+from tts.voice import Voice, VoiceError
+from voicechat import voices
 from voicechat.turn import Wanted
 from voicechat.turntaking import Patience, Policy
 from web.schema import Refused, check_shape
@@ -28,7 +29,7 @@ UNJUDGED_S = {"low": 1.0, "medium": 0.5, "auto": 0.5, "high": 0.3}  # with a mod
 
 # The names that OpenAI's clients send without being asked, as voices that differ as clearly as ours can.
 VOICES = {
-    "alloy": "espeak:en-us", "ash": "espeak:en-us+m3", "ballad": "espeak:en-gb+m2", "coral": "espeak:en-us+f2",
+    "alloy": "auto", "ash": "espeak:en-us+m3", "ballad": "espeak:en-gb+m2", "coral": "espeak:en-us+f2",
     "echo": "espeak:en-us+m7", "sage": "espeak:en-gb+f3", "shimmer": "espeak:en-us+f4", "verse": "espeak:en-gb",
     "marin": "espeak:en-us+f3", "cedar": "espeak:en-gb+m7",
 }  # fmt: skip
@@ -132,7 +133,7 @@ class Settings:
         if name == self._default[0] and speed == 1.0:
             return voice
         try:
-            return load_voice(VOICES.get(name, name), speed)
+            return voices.load(VOICES.get(name, name), speed)
         except VoiceError as error:
             raise Refused("invalid_value", str(error), "session.audio.output.voice") from None
 

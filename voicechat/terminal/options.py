@@ -12,10 +12,10 @@ from typing import NoReturn
 
 from streaming.audio import AudioChunk, AudioError
 from streaming.files import read_audio
-from tts.voice import DEFAULT_VOICE
 from voicechat.config import DEVICES, Config
 from voicechat.conversation import is_blank
 from voicechat.errors import ConfigError, InputError
+from voicechat.voices import CHOICE
 from voicechat.writable import check_writable, same_file
 
 EPILOG = """\
@@ -113,7 +113,7 @@ def _parser() -> Parser:
         "--model", metavar="M", help="auto, mini, a model directory, or a hub id on this disk (default: auto)"
     )
     who.add_argument("--device", choices=DEVICES, help="where the model runs (default: auto)")
-    who.add_argument("--voice", metavar="V", help=f"how it sounds (default: {DEFAULT_VOICE})")
+    who.add_argument("--voice", metavar="V", help=f"how it sounds (default: {CHOICE})")
     who.add_argument("--instructions", metavar="TEXT", default="", help="what the model is told first")
     who.add_argument("--think", action="store_true", help="reason in text before answering, where the model can")
     who.add_argument("--greedy", action="store_true", help="the likeliest word always")

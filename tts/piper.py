@@ -1,0 +1,152 @@
+"""Piper's voices: natural, light, and made to run on a processor. https://github.com/rhasspy/piper
+
+The phonemes are espeak-ng's, with which these voices were trained.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+from pydantic import BaseModel, ValidationError
+
+from tts.captioned import captioned
+from tts.engine import Setting, engine, phonemes
+from tts.loudness import gain, limited
+from tts.pronunciation import Pronunciation, pronounce
+from tts.spoken import spoken
+from tts.text import Splitter
+from tts.vits import Vits
+from tts.voice import SpeechChunk, VoiceError
+from tts.words import SENTENCE_MARKS, closing_mark
+
+CLAUSE_PAUSE_S, SENTENCE_PAUSE_S = 0.12, 0.25
+LONGEST = 100  # symbols that are made at once: more take too long before the first of them sounds
+BEGIN, END, BETWEEN = "^", "$", "_"
+MEASURED = "Good morning. How are you today? It is seven o'clock."  # said once, to learn how loud a voice is
+
+
+class Audio(BaseModel):
+    sample_rate: int
+
+
+class Espeak(BaseModel):
+    voice: str
+
+
+class Inference(BaseModel):
+    noise_scale: float = 0.667
+    length_scale: float = 1.0
+    noise_w: float = 0.8
+
+
+class Language(BaseModel):
+    code: str
+    name_english: str = ""
+
+
+class Description(BaseModel):
+    """What the JSON file beside a voice's network says of it, as far as it is used."""
+
+    audio: Audio
+    espeak: Espeak
+    inference: Inference = Inference()
+    phoneme_type: Literal["espeak"] = "espeak"
+    phoneme_id_map: dict[str, list[int]]
+    language: Language | None = None
+
+
+class Piper:
+    """The voice in `folder`: one NAME.onnx with its NAME.onnx.json. Safe to use from many threads.
+
+    `speed` against its usual one. Raises VoiceError: something is missing there, or is no voice of Piper's.
+    """
+
+    def __init__(self, folder: Path, speed: float = 1.0) -> None:
+        try:
+            (file,) = folder.glob("*.onnx")
+            self._said = Description.model_validate_json(file.with_name(f"{file.name}.json").read_bytes())
+            self._vits = network(file.resolve())
+        except (OSError, ValueError) as error:  # ValidationError is one
+            why = "its description cannot be used" if isinstance(error, ValidationError) else error
+            raise VoiceError(
+                f"no voice of Piper's can be loaded from {folder.name} ({why}): it needs one NAME.onnx and its "
+                "NAME.onnx.json; `espeak` speaks without any file"
+            ) from None
+        self.name, self.rate = f"piper:{file.stem}", self._said.audio.sample_rate
+        self.language = self._said.espeak.voice
+        known = engine().languages.get(self.language)
+        if known is None:
+            raise VoiceError(f"{self.name} speaks {self.language}, which espeak-ng does not know: take another voice")
+        self._phonemes = partial(_phonemes, Setting(known, 165, 50))
+        self._slower = self._said.inference.length_scale / speed
+        self._gain = 1.0
+        if self._vits.gain is None:
+            self._vits.gain = gain(np.concatenate([chunk.samples for chunk in self.say(MEASURED)]), self.rate)
+        self._gain = self._vits.gain
+
+    def say(self, text: str) -> Iterator[SpeechChunk]:
+        """See `Voice.say`. Some chunks are empty: a listener who has left need not wait for sound."""
+        whole = [(unit.written, unit.spoken) for unit in spoken(text, self.language)]
+        pronunciation = self._pronounce(whole)
+        if len(pronunciation.symbols) <= LONGEST:
+            yield from self._speak(whole, pronunciation, text)
+            return
+        splitter = Splitter()
+        for piece in [*splitter.push(text), *splitter.flush()]:
+            part = [(unit.written, unit.spoken) for unit in spoken(piece, self.language)]
+            yield from self._speak(part, self._pronounce(part), piece)
+
+    def _pronounce(self, units: Sequence[tuple[str, str]]) -> Pronunciation:
+        return pronounce([said for _, said in units], self._phonemes)
+
+    def _speak(
+        self, units: Sequence[tuple[str, str]], pronunciation: Pronunciation, text: str
+    ) -> Iterator[SpeechChunk]:
+        ids = [self._ids(symbol) for symbol in pronunciation.symbols]
+        if not any(map(str.isalpha, pronunciation.symbols)):
+            yield SpeechChunk(np.zeros(0, np.float32), self.rate, text)
+            return
+        table, settings = self._said.phoneme_id_map, self._said.inference
+        begin = table[BEGIN] + table[BETWEEN]
+        try:
+            latent = self._vits.latent(
+                [*begin, *(number for some in ids for number in some), *table[END]],
+                settings.noise_scale, self._slower, settings.noise_w,
+            )  # fmt: skip
+            yield SpeechChunk(np.zeros(0, np.float32), self.rate, "")
+            reached = np.cumsum(latent.durations) * self._vits.frame
+            numbers = [0, *accumulate(map(len, ids))]
+            ends = [int(reached[len(begin) + numbers[end] - 1]) for end in pronunciation.ends]
+            written = [unit for unit, _ in units]
+            sound = (limited(samples * np.float32(self._gain)) for samples in self._vits.sound(latent))
+            yield from captioned(sound, self.rate, written, ends, _pause_s(closing_mark(text)))
+        except RuntimeException as error:
+            raise VoiceError(f"{self.name} failed on this piece ({error}); its text is still shown") from error
+
+    def _ids(self, symbol: str) -> list[int]:
+        table = self._said.phoneme_id_map
+        return [*table[symbol], *table[BETWEEN]] if symbol in table else []
+
+
+@cache
+def network(file: Path) -> Vits:
+    """The network in a file, loaded once for all conversations (about a second, 100 MB)."""
+    return Vits(file)
+
+
+def _phonemes(setting: Setting, text: str) -> str:
+    return unicodedata.normalize("NFD", phonemes(setting, text))
+
+
+def _pause_s(mark: str) -> float:
+    """Seconds of silence after a clause."""
+    if not mark:
+        return 0.0
+    return SENTENCE_PAUSE_S if mark in SENTENCE_MARKS + "\n" else CLAUSE_PAUSE_S

@@ -1,0 +1,6 @@
+"""What is fetched, and not carried in the repository: voices. Each is data; no code that comes with it is ever run."""
+
+from voicechat.parts.manifest import Part, PartError, part, parts
+from voicechat.parts.store import Store
+
+__all__ = ["Part", "PartError", "Store", "part", "parts"]
