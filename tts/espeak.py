@@ -8,13 +8,13 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from tts.engine import RATE, Setting, engine, synthesize
-from tts.speakable import speakable
+from tts.spoken import Unit, spoken
 from tts.text import Splitter
 from tts.voice import SpeechChunk, VoiceError, unknown_voice
 from tts.words import SENTENCE_MARKS, closing_mark, unstopped
@@ -53,31 +53,29 @@ class Espeak:
             near = [f"espeak:{language}+{name}" for name in sorted(known.variants)]
             raise unknown_voice(f"espeak:{variety}", near)
         self.name = f"espeak:{variety}"
+        self._language = language
         self._setting = Setting(file + plus + variant, speed, pitch)
 
     def say(self, text: str) -> Iterator[SpeechChunk]:
         """See `Voice.say`. A clause with nothing to pronounce gives one chunk without samples."""
-        splitter = Splitter(clause_words=1, marks_only=True)
-        start = 0
-        spoken = speakable(text)
-        for clause in [*splitter.push(text), *splitter.flush()]:
-            yield from self._speak(clause, spoken[start : start + len(clause)])
-            start += len(clause)
+        for units in _clauses(spoken(text, self._language)):
+            yield from self._speak(units)
 
-    def _speak(self, clause: str, spoken: str) -> Iterator[SpeechChunk]:
-        if not any(char.isalnum() or unicodedata.category(char) in ("Sc", "Sm", "So") for char in spoken):
+    def _speak(self, units: list[Unit]) -> Iterator[SpeechChunk]:
+        clause = "".join(unit.written for unit in units)
+        sound = "".join(unit.spoken for unit in units)
+        if not any(char.isalnum() or unicodedata.category(char) in ("Sc", "Sm", "So") for char in sound):
             yield SpeechChunk(np.zeros(0, np.float32), RATE, clause)
             return
         mark = closing_mark(clause)
         # Cut where there is no mark: the comma keeps the voice from falling as at the end of a sentence.
         going_on = "," if not mark and clause[-1].isspace() else ""
-        samples, words = synthesize(self._setting, _ENDLESS.sub(_broken, unstopped(spoken)) + going_on)
+        samples, words = synthesize(self._setting, _ENDLESS.sub(_broken, unstopped(sound)) + going_on)
         first, last = _extent(samples)
         pause = _pause(mark) if last else 0
         speech = np.concatenate((samples[first:last], np.zeros(pause, np.float32)))
 
-        starts = [(at - first, _unit_start(spoken, position)) for at, position in words]
-        starts = [(at, position) for at, position in starts if any(map(str.isalnum, spoken[:position]))]
+        starts = _starts(units, [(at - first, position) for at, position in words])
         starts.append((last - first, len(clause)))
         starts.sort(key=lambda start: start[0])
         times = [at for at, _ in starts]
@@ -112,11 +110,29 @@ def _pause(mark: str) -> int:
     return _SENTENCE_PAUSE if mark in SENTENCE_MARKS + "\n" else _CLAUSE_PAUSE
 
 
-def _unit_start(text: str, position: int) -> int:
-    """The start of the written word around a position: the engine also reports words inside "1,000"."""
-    position = min(max(position, 0), len(text))
-    while position and not text[position - 1].isspace():
-        if unicodedata.east_asian_width(text[position - 1]) in "WF":
-            break
-        position -= 1
-    return position
+def _clauses(units: list[Unit]) -> Iterator[list[Unit]]:
+    """The units of each clause; a cut inside of a unit is none."""
+    splitter = Splitter(clause_words=1, marks_only=True)
+    clauses = [*splitter.push("".join(unit.written for unit in units)), *splitter.flush()]
+    cuts = set(accumulate(map(len, clauses)))
+    clause: list[Unit] = []
+    at = 0
+    for unit in units:
+        clause.append(unit)
+        at += len(unit.written)
+        if at in cuts:
+            yield clause
+            clause = []
+
+
+def _starts(units: list[Unit], words: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """When, and where in the written clause, each unit starts; `words` has its sound's words, as the engine tells them.
+
+    The engine also reports words inside of a unit: "one thousand" for "1,000". Marks before the first word are
+    told with it.
+    """
+    written = list(accumulate((len(unit.written) for unit in units), initial=0))
+    heard = list(accumulate((len(unit.spoken) for unit in units), initial=0))
+    loud = next((index for index, unit in enumerate(units) if any(map(str.isalnum, unit.spoken))), len(units))
+    found = [(at, min(len(units) - 1, bisect_right(heard, max(position, 0)) - 1)) for at, position in words]
+    return [(at, written[index]) for at, index in found if index > loud]

@@ -13,7 +13,7 @@ _UNSPOKEN = re.compile(
     r"|\*+(?=[^\s*])(?<!\d\*)|(?<=[^\s*])\*+(?!\d)",  # emphasis, but 3*4 keeps its sign
     re.MULTILINE,
 )
-_STRANDED = re.compile(r"( +)([.,;:!?]+)(?=\s|$)")
+_STRANDED = re.compile(r"(?<! )( ++)([.,;:!?]+)(?=\s|$)")
 _SPOKEN_SYMBOLS = "°©®™№"
 
 
