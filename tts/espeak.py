@@ -19,6 +19,7 @@ from tts.text import Splitter
 from tts.voice import SpeechChunk, VoiceError, unknown_voice
 from tts.words import SENTENCE_MARKS, closing_mark, unstopped
 
+WORDS_A_MINUTE = 165  # the usual speed
 _CHUNK = RATE * 40 // 1000
 _CLAUSE_PAUSE = RATE * 120 // 1000
 _SENTENCE_PAUSE = RATE * 250 // 1000
@@ -41,7 +42,7 @@ class Espeak:
 
     rate = RATE
 
-    def __init__(self, variety: str = "en-us", speed: int = 165, pitch: int = 50) -> None:
+    def __init__(self, variety: str = "en-us", speed: int = WORDS_A_MINUTE, pitch: int = 50) -> None:
         if not 80 <= speed <= 450 or not 0 <= pitch <= 99:
             raise VoiceError(f"espeak cannot speak at speed {speed}, pitch {pitch}: take 80..450 and 0..99")
         language, plus, variant = variety.partition("+")
@@ -53,12 +54,12 @@ class Espeak:
             near = [f"espeak:{language}+{name}" for name in sorted(known.variants)]
             raise unknown_voice(f"espeak:{variety}", near)
         self.name = f"espeak:{variety}"
-        self._language = language
+        self.language = language.lower()
         self._setting = Setting(file + plus + variant, speed, pitch)
 
     def say(self, text: str) -> Iterator[SpeechChunk]:
         """See `Voice.say`. A clause with nothing to pronounce gives one chunk without samples."""
-        for units in _clauses(spoken(text, self._language)):
+        for units in _clauses(spoken(text, self.language)):
             yield from self._speak(units)
 
     def _speak(self, units: list[Unit]) -> Iterator[SpeechChunk]:

@@ -70,9 +70,9 @@ def load_voice(name: str = "espeak", speed: float = 1.0) -> Voice:
 
         return Tone()
     if kind == "espeak" and (variety or not colon):
-        from tts.espeak import Espeak
+        from tts.espeak import WORDS_A_MINUTE, Espeak
 
-        return Espeak(variety or "en-us", round(165 * min(2.0, max(0.5, speed))))
+        return Espeak(variety or "en-us", round(WORDS_A_MINUTE * min(2.0, max(0.5, speed))))
     raise unknown_voice(name, ["tone", "espeak", "espeak:en-us", "espeak:en-gb"])
 
 

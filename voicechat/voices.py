@@ -32,9 +32,7 @@ def load_for_operator(name: str) -> Voice:
     """The voice that whoever runs the program names: as `load`, or `piper:FOLDER` with a slash. Raises VoiceError."""
     kind, _, folder = name.partition(":")
     if kind == "piper" and "/" in folder:
-        from tts.piper import Piper
-
-        return Piper(Path(folder).expanduser())
+        return _piper(Path(folder).expanduser(), 1.0)
     return load(name)
 
 
@@ -48,10 +46,8 @@ def load(name: str = CHOSEN, speed: float = 1.0) -> Voice:
     speed = min(FASTEST, max(SLOWEST, speed))
     if not name.startswith("piper:"):
         return load_voice(name, speed)
-    from tts.piper import Piper
-
     try:
-        return Piper(Store().folder(name), speed)
+        return _piper(Store().folder(name), speed)
     except PartError as error:
         raise VoiceError(str(error)) from None
 
@@ -87,6 +83,14 @@ def listing() -> str:
     ]  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _piper(folder: Path, speed: float) -> Voice:
+    from tts.following import Following
+    from tts.piper import Piper
+
+    voice = Piper(folder, speed)
+    return Following(voice, voice.language, speed)
 
 
 def _is_here(part: str) -> bool:

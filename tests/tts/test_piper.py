@@ -115,7 +115,7 @@ def test_a_folder_that_holds_no_voice(tmp_path, joe):
     refused("no voice of Piper's")
     (tmp_path / "a.onnx").write_bytes(b"no network")
     refused("a.onnx.json")
-    description = json.loads(next(joe.glob("*.json")).read_text())
+    description = json.loads(next(joe.glob("*.onnx.json")).read_text())
     for change, why in (
         ({"audio": {}}, "its description cannot be used"),
         ({"phoneme_type": "text"}, "its description cannot be used"),
@@ -129,7 +129,7 @@ def test_a_folder_that_holds_no_voice(tmp_path, joe):
 
 def test_a_language_that_nobody_knows(tmp_path, joe):
     shutil.copy(next(joe.glob("*.onnx")), tmp_path / "a.onnx")
-    description = json.loads(next(joe.glob("*.json")).read_text()) | {"espeak": {"voice": "xx"}}
+    description = json.loads(next(joe.glob("*.onnx.json")).read_text()) | {"espeak": {"voice": "xx"}}
     (tmp_path / "a.onnx.json").write_text(json.dumps(description))
     with pytest.raises(VoiceError, match="speaks xx, which espeak-ng does not know"):
         Piper(tmp_path)

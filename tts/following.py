@@ -1,0 +1,31 @@
+"""A voice that leaves what is written in another language to espeak-ng, which speaks it, rather than mangle it."""
+
+from collections.abc import Iterator
+from functools import cache
+
+from tts.espeak import WORDS_A_MINUTE, Espeak
+from tts.languages import SPOKEN, identifier, language_of
+from tts.voice import SpeechChunk, Voice
+
+
+class Following:
+    """`voice`, which speaks `language` (a tag as in `en-us`), and espeak's for the others, all at `speed`."""
+
+    def __init__(self, voice: Voice, language: str, speed: float = 1.0) -> None:
+        identifier()  # loaded now, not in the first answer
+        self.name, self.rate = voice.name, voice.rate
+        self._voice, self._speed = voice, speed
+        self._own = language.partition("-")[0].replace("cmn", "zh")
+
+    def say(self, text: str) -> Iterator[SpeechChunk]:
+        """See `Voice.say`. The piece is spoken by one voice, from its beginning to its end."""
+        language = language_of(text)
+        if language in (None, self._own):
+            return self._voice.say(text)
+        other = _espeak(SPOKEN[language], self._speed)
+        return other.say(text) if other.rate == self.rate else self._voice.say(text)
+
+
+@cache
+def _espeak(language: str, speed: float) -> Espeak:
+    return Espeak(language, round(WORDS_A_MINUTE * speed))
