@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from voicechat.parts import PartError, Store
 from voicechat.parts.store import home
 
 # What has been fetched on this machine must not change what a test hears: only those that ask for a voice find it.
@@ -89,3 +91,18 @@ def server():
     served = start("--model", "mini", "--greedy")
     yield served
     served.stop()
+
+
+@pytest.fixture(scope="session")
+def joe() -> Path:
+    """The folder of the natural voice."""
+    try:
+        return Store(Path(os.environ["VOICECHAT_TEST_HOME"])).folder("piper:en_US-joe-medium")
+    except PartError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def natural(joe, monkeypatch):
+    """What has been fetched is there, as for a user."""
+    monkeypatch.setenv("VOICECHAT_HOME", os.environ["VOICECHAT_TEST_HOME"])
