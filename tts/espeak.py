@@ -8,12 +8,14 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from tts.engine import RATE, Setting, engine, synthesize
+from tts.loudness import MEASURED, gain, limited
 from tts.spoken import Unit, spoken
 from tts.text import Splitter
 from tts.voice import SpeechChunk, VoiceError, unknown_voice
@@ -72,6 +74,7 @@ class Espeak:
         # Cut where there is no mark: the comma keeps the voice from falling as at the end of a sentence.
         going_on = "," if not mark and clause[-1].isspace() else ""
         samples, words = synthesize(self._setting, _ENDLESS.sub(_broken, unstopped(sound)) + going_on)
+        samples = limited(samples * _gain(self._setting))
         first, last = _extent(samples)
         pause = _pause(mark) if last else 0
         speech = np.concatenate((samples[first:last], np.zeros(pause, np.float32)))
@@ -88,6 +91,12 @@ class Espeak:
             until = max(told, until)
             yield SpeechChunk(speech[begin:end], RATE, clause[told:until])
             told = until
+
+
+@lru_cache
+def _gain(setting: Setting) -> np.float32:
+    """What makes this voice as loud as the others (some ms, once)."""
+    return np.float32(gain(synthesize(setting, MEASURED)[0], RATE))
 
 
 def _broken(endless: re.Match[str]) -> str:

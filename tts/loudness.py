@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 LOUDNESS = -22.0  # LUFS, of every voice: as loud as speech can be whose peaks are left as they are
+MEASURED = "Good morning. How are you today? It is seven o'clock."
+"""What a voice says once, to learn how loud it is."""
 KNEE = 0.8  # full scale; higher peaks, which are rare, are bent
 BLOCK_S, STEP_S = 0.4, 0.1
 SILENT, SOFTER = -70.0, 10.0  # LUFS below which a block does not count, and LU below the mean of those that do

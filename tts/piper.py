@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from tts.captioned import captioned
 from tts.engine import Setting, engine, phonemes
-from tts.loudness import gain, limited
+from tts.loudness import MEASURED, gain, limited
 from tts.pronunciation import Pronunciation, pronounce
 from tts.spoken import spoken
 from tts.text import Splitter
@@ -29,7 +29,6 @@ from tts.words import SENTENCE_MARKS, closing_mark
 CLAUSE_PAUSE_S, SENTENCE_PAUSE_S = 0.12, 0.25
 LONGEST = 100  # symbols that are made at once: more take too long before the first of them sounds
 BEGIN, END, BETWEEN = "^", "$", "_"
-MEASURED = "Good morning. How are you today? It is seven o'clock."  # said once, to learn how loud a voice is
 
 
 class Audio(BaseModel):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tts.loudness import KNEE, LOUDNESS, gain, limited, loudness
+from tts.piper import Piper
+from tts.voice import load_voice
 
 
 def sine(hertz: float, rate: int, seconds: float = 3.0) -> np.ndarray:
@@ -31,6 +33,20 @@ def test_gain():
     tone = 0.02 * sine(500, 22_050)
     assert loudness(tone * np.float32(gain(tone, 22_050)), 22_050) == pytest.approx(LOUDNESS, abs=0.01)
     assert gain(np.zeros(100, np.float32), 22_050) == 1.0 and loudness(np.zeros(0, np.float32), 22_050) == -np.inf
+
+
+@pytest.mark.parametrize("name", ["espeak", "espeak:en-us+f3", "espeak:de", "espeak:fr", "espeak:ru"])
+def test_voices_are_equally_loud(name):
+    assert loud(load_voice(name)) == pytest.approx(LOUDNESS, abs=1.5)
+
+
+def test_the_natural_voice_too(joe):
+    assert loud(Piper(joe)) == pytest.approx(LOUDNESS, abs=1.5)
+
+
+def loud(voice) -> float:
+    sentences = "The sky is blue because of the scattering of light. It's okay to feel tired sometimes. I heard a dog."
+    return loudness(np.concatenate([chunk.samples for chunk in voice.say(sentences)]), voice.rate)
 
 
 def test_peaks_are_bent_and_nothing_else():
