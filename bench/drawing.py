@@ -94,3 +94,27 @@ def pause_lines(result: dict[str, Any], path: Path) -> None:
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
     plot.close(figure)
+
+
+def spectrograms(sounds: dict[str, str], path: Path) -> None:
+    """By name: what each WAV file sounds like, one under the other, on one scale of time and of level."""
+    plot = pyplot()
+    if plot is None:
+        return
+    import soundfile
+
+    figure, axes = plot.subplots(len(sounds), figsize=(10, 2.6 * len(sounds)), layout="constrained", squeeze=False)
+    longest = 0.0
+    for axis, (name, file) in zip(axes[:, 0], sounds.items(), strict=True):
+        samples, rate = soundfile.read(file)
+        longest = max(longest, len(samples) / rate)
+        samples = samples + 1e-9 * np.random.default_rng(0).standard_normal(len(samples))  # silence has no logarithm
+        axis.specgram(samples, NFFT=512, Fs=rate, noverlap=384, vmin=-130, vmax=-40, cmap="magma")
+        axis.set_ylim(0, 8000)
+        axis.set_title(name, loc="left")
+        axis.set_ylabel("Hz")
+    for axis in axes[:, 0]:
+        axis.set_xlim(0, longest)
+    axes[-1, 0].set_xlabel("seconds")
+    figure.savefig(path, dpi=70)
+    plot.close(figure)
