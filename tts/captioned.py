@@ -9,16 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tts.voice import SpeechChunk
+from tts.words import SENTENCE_MARKS
 
 CHUNK_S = 0.04
+CLAUSE_PAUSE_S, SENTENCE_PAUSE_S = 0.12, 0.25
 QUIET = 0.002
 MARGIN_S = 0.004  # of quiet that is kept around speech
 
 
 def captioned(
-    sound: Iterator[npt.NDArray[np.float32]], rate: int, units: Sequence[str], ends: Sequence[int], pause_s: float
+    sound: Iterator[npt.NDArray[np.float32]], rate: int, units: Sequence[str], ends: Sequence[int], mark: str
 ) -> Iterator[SpeechChunk]:
-    """Chunks of `sound` without the quiet around it, each with the units that end in it; then the pause.
+    """Chunks of `sound` without the quiet around it, each with the units that end in it; then the pause of the `mark`.
 
     `ends`: the sample at which each unit ends, never falling. An empty piece of sound gives an empty chunk.
     """
@@ -41,8 +43,17 @@ def captioned(
         for begin in range(0, len(ready), round(CHUNK_S * rate)):
             chunk = ready[begin : begin + round(CHUNK_S * rate)]
             at += len(chunk)
-            until = max(told, min(bisect_right(ends, at), len(units) - 1))  # the last one ends with the pause
+            until = max(told, bisect_right(ends, at))
             yield SpeechChunk(chunk, rate, "".join(units[told:until]))
             told = until
-    pause = np.zeros(round(pause_s * rate) if begun else 0, np.float32)
-    yield SpeechChunk(pause, rate, "".join(units[told:]))
+    if told < len(units):
+        yield SpeechChunk(held[:0], rate, "".join(units[told:]))
+    if begun and mark:
+        pause = np.zeros(round(pause_s(mark) * rate), np.float32)
+        for begin in range(0, len(pause), round(CHUNK_S * rate)):
+            yield SpeechChunk(pause[begin : begin + round(CHUNK_S * rate)], rate, "")
+
+
+def pause_s(mark: str) -> float:
+    """Seconds of silence after a clause that ends with this mark."""
+    return SENTENCE_PAUSE_S if mark in SENTENCE_MARKS + "\n" else CLAUSE_PAUSE_S

@@ -9,24 +9,19 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 
+from tts.captioned import captioned
 from tts.engine import RATE, Setting, engine, synthesize
 from tts.loudness import MEASURED, gain, limited
 from tts.spoken import Unit, spoken
 from tts.text import Splitter
 from tts.voice import SpeechChunk, VoiceError, unknown_voice
-from tts.words import SENTENCE_MARKS, closing_mark, unstopped
+from tts.words import closing_mark, unstopped
 
 WORDS_A_MINUTE = 165  # the usual speed
-_CHUNK = RATE * 40 // 1000
-_CLAUSE_PAUSE = RATE * 120 // 1000
-_SENTENCE_PAUSE = RATE * 250 // 1000
-_SILENCE = 4 / 32768
-_MARGIN = RATE * 4 // 1000  # of silence kept around speech
 _ENDLESS = re.compile(r"\S{60,}")
 
 
@@ -75,49 +70,20 @@ class Espeak:
         going_on = "," if not mark and clause[-1].isspace() else ""
         samples, words = synthesize(self._setting, _ENDLESS.sub(_broken, unstopped(sound)) + going_on)
         samples = limited(samples * _gain(self._setting))
-        first, last = _extent(samples)
-        pause = _pause(mark) if last else 0
-        speech = np.concatenate((samples[first:last], np.zeros(pause, np.float32)))
-
-        starts = _starts(units, [(at - first, position) for at, position in words])
-        starts.append((last - first, len(clause)))
-        starts.sort(key=lambda start: start[0])
-        times = [at for at, _ in starts]
-        told = 0
-        edges = [*range(0, len(speech), _CHUNK), len(speech)] if len(speech) else [0, 0]
-        for begin, end in pairwise(edges):
-            reached = bisect_right(times, end)
-            until = len(clause) if end == len(speech) else max((at for _, at in starts[:reached]), default=0)
-            until = max(told, until)
-            yield SpeechChunk(speech[begin:end], RATE, clause[told:until])
-            told = until
+        written = [unit.written for unit in units]
+        yield from captioned(iter((samples,)), RATE, written, _ends(units, words, len(samples)), mark)
 
 
 @lru_cache
 def _gain(setting: Setting) -> np.float32:
     """What makes this voice as loud as the others (some ms, once)."""
-    return np.float32(gain(synthesize(setting, MEASURED)[0], RATE))
+    return np.float32(gain((synthesize(setting, piece)[0] for piece in MEASURED), RATE))
 
 
 def _broken(endless: re.Match[str]) -> str:
     """An endless word with spaces for its marks: the engine aborts the process on a long enough "A.A.A."."""
     spaced = "".join(char if char.isalnum() else " " for char in endless.group())
     return re.sub(r"(\S{60})\S", r"\1 ", spaced)
-
-
-def _extent(samples: npt.NDArray[np.float32]) -> tuple[int, int]:
-    """Where speech begins and ends; (0, 0) when all is silent."""
-    loud = np.flatnonzero(np.abs(samples) > _SILENCE)
-    if not len(loud):
-        return 0, 0
-    return max(0, int(loud[0]) - _MARGIN), min(len(samples), int(loud[-1]) + 1 + _MARGIN)
-
-
-def _pause(mark: str) -> int:
-    """Samples of silence after a clause. The engine's own: 180 and 330 ms, and none at the end of a text."""
-    if not mark:
-        return 0
-    return _SENTENCE_PAUSE if mark in SENTENCE_MARKS + "\n" else _CLAUSE_PAUSE
 
 
 def _clauses(units: list[Unit]) -> Iterator[list[Unit]]:
@@ -135,14 +101,18 @@ def _clauses(units: list[Unit]) -> Iterator[list[Unit]]:
             clause = []
 
 
-def _starts(units: list[Unit], words: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """When, and where in the written clause, each unit starts; `words` has its sound's words, as the engine tells them.
+def _ends(units: list[Unit], words: list[tuple[int, int]], length: int) -> list[int]:
+    """The sample at which each unit ends, which is where the next one starts; `words` as the engine tells them.
 
     The engine also reports words inside of a unit: "one thousand" for "1,000". Marks before the first word are
     told with it.
     """
-    written = list(accumulate((len(unit.written) for unit in units), initial=0))
     heard = list(accumulate((len(unit.spoken) for unit in units), initial=0))
-    loud = next((index for index, unit in enumerate(units) if any(map(str.isalnum, unit.spoken))), len(units))
-    found = [(at, min(len(units) - 1, bisect_right(heard, max(position, 0)) - 1)) for at, position in words]
-    return [(at, written[index]) for at, index in found if index > loud]
+    starts = [length] * len(units)
+    for at, position in reversed(words):
+        starts[min(len(units) - 1, bisect_right(heard, max(position, 0)) - 1)] = at
+    first = next((index for index, unit in enumerate(units) if any(map(str.isalnum, unit.spoken))), 0)
+    starts[: first + 1] = [0] * (first + 1)
+    for index in reversed(range(len(units) - 1)):  # a unit without a sound ends with the one before it
+        starts[index] = min(starts[index], starts[index + 1])
+    return [*starts[1:], length]

@@ -3,13 +3,18 @@
 ITU-R BS.1770-5: power behind two filters that weigh it as the ear does, here by their response, without channels.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 LOUDNESS = -22.0  # LUFS, of every voice: as loud as speech can be whose peaks are left as they are
-MEASURED = "Good morning. How are you today? It is seven o'clock."
+MEASURED = (
+    "Good morning, how are you today?",
+    "The sky is blue because of the scattering of light.",
+    "I heard a dog and a cello.",
+)
 """What a voice says once, to learn how loud it is."""
 KNEE = 0.8  # full scale; higher peaks, which are rare, are bent
 BLOCK_S, STEP_S = 0.4, 0.1
@@ -35,9 +40,9 @@ def loudness(samples: npt.NDArray[np.float32], rate: int) -> float:
     return float(_lufs(loud.mean()))
 
 
-def gain(samples: npt.NDArray[np.float32], rate: int) -> float:
-    """The factor that makes this as loud as all voices are; 1 where nothing is heard."""
-    lufs = loudness(samples, rate)
+def gain(pieces: Iterable[npt.NDArray[np.float32]], rate: int) -> float:
+    """The factor that makes these as loud, on the average, as all voices are; 1 where nothing is heard."""
+    lufs = float(np.mean([loudness(samples, rate) for samples in pieces]))
     return float(10 ** ((LOUDNESS - lufs) / 20)) if np.isfinite(lufs) else 1.0
 
 

@@ -24,9 +24,8 @@ from tts.spoken import spoken
 from tts.text import Splitter
 from tts.vits import Vits
 from tts.voice import SpeechChunk, VoiceError
-from tts.words import SENTENCE_MARKS, closing_mark
+from tts.words import closing_mark
 
-CLAUSE_PAUSE_S, SENTENCE_PAUSE_S = 0.12, 0.25
 LONGEST = 100  # symbols that are made at once: more take too long before the first of them sounds
 BEGIN, END, BETWEEN = "^", "$", "_"
 
@@ -87,7 +86,8 @@ class Piper:
         self._slower = self._said.inference.length_scale / speed
         self._gain = 1.0
         if self._vits.gain is None:
-            self._vits.gain = gain(np.concatenate([chunk.samples for chunk in self.say(MEASURED)]), self.rate)
+            said = (np.concatenate([chunk.samples for chunk in self.say(piece)]) for piece in MEASURED)
+            self._vits.gain = gain(said, self.rate)
         self._gain = self._vits.gain
 
     def say(self, text: str) -> Iterator[SpeechChunk]:
@@ -125,7 +125,7 @@ class Piper:
             ends = [int(reached[len(begin) + numbers[end] - 1]) for end in pronunciation.ends]
             written = [unit for unit, _ in units]
             sound = (limited(samples * np.float32(self._gain)) for samples in self._vits.sound(latent))
-            yield from captioned(sound, self.rate, written, ends, _pause_s(closing_mark(text)))
+            yield from captioned(sound, self.rate, written, ends, closing_mark(text))
         except RuntimeException as error:
             raise VoiceError(f"{self.name} failed on this piece ({error}); its text is still shown") from error
 
@@ -142,10 +142,3 @@ def network(file: Path) -> Vits:
 
 def _phonemes(setting: Setting, text: str) -> str:
     return unicodedata.normalize("NFD", phonemes(setting, text))
-
-
-def _pause_s(mark: str) -> float:
-    """Seconds of silence after a clause."""
-    if not mark:
-        return 0.0
-    return SENTENCE_PAUSE_S if mark in SENTENCE_MARKS + "\n" else CLAUSE_PAUSE_S

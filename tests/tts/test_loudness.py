@@ -31,11 +31,11 @@ def test_pauses_do_not_count():
 
 def test_gain():
     tone = 0.02 * sine(500, 22_050)
-    assert loudness(tone * np.float32(gain(tone, 22_050)), 22_050) == pytest.approx(LOUDNESS, abs=0.01)
-    assert gain(np.zeros(100, np.float32), 22_050) == 1.0 and loudness(np.zeros(0, np.float32), 22_050) == -np.inf
+    assert loudness(tone * np.float32(gain([tone], 22_050)), 22_050) == pytest.approx(LOUDNESS, abs=0.01)
+    assert gain([np.zeros(100, np.float32)], 22_050) == 1.0 and loudness(np.zeros(0, np.float32), 22_050) == -np.inf
 
 
-@pytest.mark.parametrize("name", ["espeak", "espeak:en-us+f3", "espeak:de", "espeak:fr", "espeak:ru"])
+@pytest.mark.parametrize("name", ["espeak", "espeak:en-us+f3", "espeak:en-gb", "espeak:en-us+m7"])
 def test_voices_are_equally_loud(name):
     assert loud(load_voice(name)) == pytest.approx(LOUDNESS, abs=1.5)
 
@@ -45,8 +45,9 @@ def test_the_natural_voice_too(joe):
 
 
 def loud(voice) -> float:
-    sentences = "The sky is blue because of the scattering of light. It's okay to feel tired sometimes. I heard a dog."
-    return loudness(np.concatenate([chunk.samples for chunk in voice.say(sentences)]), voice.rate)
+    sentences = ("It's okay to feel tired sometimes.", "Seven times eight is fifty-six.", "Your dog is sick, I think.")
+    pieces = [np.concatenate([chunk.samples for chunk in voice.say(sentence)]) for sentence in sentences]
+    return float(np.mean([loudness(piece, voice.rate) for piece in pieces]))
 
 
 def test_peaks_are_bent_and_nothing_else():

@@ -45,7 +45,9 @@ def test_every_word_is_told_when_it_has_been_said(voice, text):
     sound, told = spoken(voice, text)
     assert len(told) == len(text.split()) - text.count("😀")
     times = [at for _, at in told]
-    assert times == sorted(times) and times[-1] == pytest.approx(len(sound) / voice.rate)
+    assert (
+        times == sorted(times) and len(sound) / voice.rate - 0.26 < times[-1] <= len(sound) / voice.rate
+    )  # but for the pause
     assert 0.1 < len(sound) / voice.rate / len(told) < 0.9  # seconds a word
 
 
