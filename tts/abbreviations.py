@@ -77,6 +77,7 @@ _NUMBERED = {
     "min": "minimum",
     "max": "maximum",
 }
+_GOING_ON = frozenset(("e.g", "E.g", "i.e", "I.e", "vs", "cf", "approx", "Approx", "ca"))  # never the end of a sentence
 _ADDRESS = re.compile(r"(?:[0-9]|\b(?:on|at|to|from|in|near|down|along|off|and|of)) (?:[A-Z]\w+ ){1,2}$")
 
 
@@ -90,7 +91,8 @@ def _always(match: re.Match[str]) -> str | None:
     if match[1] == "al":
         return "al" + stop(match) if word_before(match) == "et" else None
     words = _ALWAYS.get(match[1])
-    return words and words + stop(match)
+    ends = match[1] not in _GOING_ON or not word_after(match)
+    return words and words + (stop(match) if ends else "")
 
 
 def _title(match: re.Match[str]) -> str | None:
@@ -143,6 +145,7 @@ def _initial(match: re.Match[str]) -> str | None:
 
 ABBREVIATIONS: list[Rule] = [
     rule(rf"(?<![\w.])((?i:{choice(_NUMBERED)}))\.(?= ?#?(?:[0-9]|[IVXLC]{{2,6}}\b|V\b))", _numbered),
+    rule(r"(?<![\w.])No(?= [0-9]{1,3}(?!\w))", "number"),
     rule(r"(?<![\w.])St(\.?)(?!\w)", _saint_or_street),
     rule(r"(?<![\w.])Dr(\.?)(?!\w)", _doctor_or_drive),
     rule(rf"(?<![\w.])({choice(_TITLES)})\.(?= [A-Z])", _title),

@@ -140,7 +140,7 @@ def dates(day_first: bool) -> list[Rule]:
         rule(r"(?<!\w)[0-9]{1,4}(?= ?(?:AD|BCE?|CE|A\.D\.|B\.C\.)(?!\w))", _era),
         rule(r"(?:(?<=\bAD )|(?<=\bA\.D\. ))[0-9]{1,4}(?!\w)", _era),
         rule(r"(?<![\w.,:/$€£#°+×*^=−–])(?<![0-9]-)(?<!\W-)[12][0-9]{3}(?!\w|[-–.,:/][0-9]|[/:%°×*^])", _year),
-        rule(r"(?<!\w)['’]([0-9]{2})(?![\w'’])", _short_year),
+        rule(r"(?<!\w)['’]([0-9]{2})(?![\w'’]|[.,:][0-9])", _short_year),
         rule(rf"(?<!\w)({choice(_DAYS)})\.(?=,? (?:[0-9]|{choice(_NAMES)}))", _weekday),
         rule(rf"(?<!\w)({choice(_SHORT)})\.(?!\w)", _month),
     ]

@@ -148,8 +148,14 @@ def _measure(match: re.Match[str]) -> str | list[str] | None:
     return [words, name] if gap and not re.search(SPACE, dash or "") else f"{words} {name}"
 
 
+def _from_to(match: re.Match[str]) -> str | None:
+    """5% - 10%"""
+    low, high = number(match[1]), number(match[3])
+    return f"{low} to {high} {_ALL[match[2]][1]}" if low and high else None
+
+
 def _height(match: re.Match[str]) -> str:
-    feet, inches = number(match[1]), number(match[2])
+    feet, inches = number(match[1] or match[3]), number(match[2] or match[4])
     return f"{feet} foot {inches}"
 
 
@@ -170,7 +176,11 @@ def _among_words(match: re.Match[str]) -> str:
 _BEFORE = r"(?<![\w.,/:-])"
 _UNIT = rf"({choice(_ALL)})(/(?:{choice(_PER)}))?(?![^\W_]|['’][^\W_])"
 MEASURES: list[Rule] = [
-    rule(rf"(?<![\w.,])([0-9]{{1,2}})['’′]{SPACE}?([0-9]{{1,2}})(?:\"|”|″|'')", _height),
+    rule(
+        rf"(?<![\w.,])([0-9]{{1,2}})['’′]{SPACE}?([0-9]{{1,2}})(?:\"|”|″|'')|(?<!\w)([4-7])['’]([0-9]|1[01])(?!\w)",
+        _height,
+    ),
+    rule(rf"{_BEFORE}({TOKEN}){SPACE}?({choice(_ALL)}){DASH}({TOKEN}){SPACE}?\2(?![^\W_]|/)", _from_to),
     rule(
         rf"((?<![\w)\]%°.,])[-−+±~])?(?<!/)(?:({TOKEN})({DASH}))?({TOKEN})({SPACE}|-)?{_UNIT}(\.(?!\w))?",
         _measure,

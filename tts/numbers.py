@@ -65,7 +65,9 @@ def _whole(written: str) -> str:
 
 def signed(sign: str, words: str) -> str:
     """The words behind what a sign before a number is called."""
-    return {"-": "minus ", "−": "minus ", "+": "plus ", "±": "plus or minus ", "~": "about "}.get(sign, "") + words
+    return {"-": "minus ", "−": "minus ", "–": "minus ", "+": "plus ", "±": "plus or minus ", "~": "about "}.get(
+        sign, ""
+    ) + words
 
 
 def run(token: str) -> str:
@@ -79,9 +81,13 @@ def run(token: str) -> str:
     return ", ".join(number(part) or " point ".join(map(_whole, part.split("."))) for part in parts)
 
 
+def _left(match: re.Match[str]) -> str:
+    return run(match.group())
+
+
 def _ordinal(match: re.Match[str]) -> str | None:
-    bare = match[1].replace(",", "")
-    return ordinal(int(bare)) if len(bare) <= _LONGEST else None
+    bare = match[1].replace(",", "") if number(match[1]) else ""
+    return ordinal(int(bare)) if bare.isdigit() and len(bare) <= _LONGEST else None
 
 
 def _room(match: re.Match[str]) -> list[str] | None:
@@ -101,5 +107,6 @@ def _plain(match: re.Match[str]) -> str:
 ORDINALS = [rule(rf"({TOKEN})(?:st|nd|rd|th)(?![^\W_])", _ordinal)]
 NUMBERS: list[Rule] = [
     rule(rf"\b({'|'.join(_IN_PAIRS)}) ([0-9]{{3,4}})(?![\w,.]*[0-9])", _room),
-    rule(rf"((?<![\w)\]%°.,])[-−]|(?<![\w)\]])[+±~])?((?<![\w.,)])\.)?({TOKEN})", _plain),
+    rule(rf"((?<![\w)\]%°.,])[-−–]|(?<![\w)\]])[+±~])?((?<![\w.,)])\.)?({TOKEN})", _plain),
+    rule(r"[0-9]++", _left),  # of a run that another rule has read a part of
 ]

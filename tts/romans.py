@@ -23,7 +23,7 @@ _AFTER_PRONOUN = (
     "think am know have had do don did want believe guess mean said love like can could will would should may might "
     "must need hope see saw met heard read wrote told asked feel felt never always just really only"
 ).split()
-_PRONOUN = rf"(?!['’](?!s\b)| (?:{'|'.join(_AFTER_PRONOUN)})\b)"
+_NO_PRONOUN = rf"(?:(?<=[IVXLC]{{2}})|(?<= [VXLC])|(?!['’](?!s\b)| (?:{'|'.join(_AFTER_PRONOUN)})\b))"
 _ROMAN = r"(?=[IVXLC])(C{0,3}(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
 _END = r"(?![\w-])"
 
@@ -53,7 +53,7 @@ def _sequel(match: re.Match[str]) -> list[str] | None:
 
 
 ROMANS: list[Rule] = [
-    rule(rf"\b({'|'.join(_KINGS)}) {_ROMAN}{_END}{_PRONOUN}", _king),
-    rule(rf"\b({'|'.join(map(re.escape, _NUMBERED))}) {_ROMAN}{_END}{_PRONOUN}", _chapter),
+    rule(rf"\b({'|'.join(_KINGS)}) {_ROMAN}{_END}{_NO_PRONOUN}", _king),
+    rule(rf"\b({'|'.join(map(re.escape, _NUMBERED))}) {_ROMAN}{_END}{_NO_PRONOUN}", _chapter),
     rule(rf"(?<![\w'’])([A-Z][a-z]{{1,20}}) {_ROMAN}{_END}", _sequel),
 ]

@@ -16,7 +16,7 @@ from tts.romans import ROMANS
 from tts.rule import Rule, Words
 from tts.speakable import speakable
 from tts.sums import FRACTIONS, SUMS
-from tts.symbols import SYMBOLS
+from tts.symbols import EMOTICONS, SYMBOLS
 from tts.telephones import TELEPHONES
 from tts.times import TIMES
 
@@ -58,7 +58,7 @@ def spoken(text: str, language: str = "en") -> list[Unit]:
 def _table(day_first: bool) -> tuple[Rule, ...]:
     """The rules for what `speakable` leaves, in their order: what one has read, no later one reads."""
     tables = (
-        *(TELEPHONES, dates(day_first), TIMES, MONEY, FRACTIONS, MEASURES, SUMS),
+        *(EMOTICONS, TELEPHONES, dates(day_first), TIMES, MONEY, FRACTIONS, MEASURES, SUMS),
         *(ROMANS, ABBREVIATIONS, ORDINALS, NUMBERS, SYMBOLS),
     )
     return tuple(chain.from_iterable(tables))

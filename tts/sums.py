@@ -29,8 +29,8 @@ _SIGNS = {
     "^": "to the power of",
 }
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-RAISED = "[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]"
-_TERM = rf"[-−]?{TOKEN}(?:{RAISED}{{1,9}}|%|°)?"
+RAISED = "[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9}"
+_TERM = rf"[-−]?{TOKEN}(?:(?:{RAISED})|%|°)?"
 # A hyphen with a space on one side only is a sign or a dash.
 _SIGN = rf"{SPACE}[-+−–×·*x÷/=≠<>≤≥≈±→^]{SPACE}|[-+−–×·*x÷/=≠<>≤≥≈±→^](?!{SPACE})"
 _FIRST = re.compile(_TERM)
@@ -106,6 +106,8 @@ def _sum(match: re.Match[str]) -> str | list[str] | None:
             said = "by" if sign == "x" else "times"
         elif len(steps) > 1 and signs == {"/"}:
             said = "slash"
+        elif sign == "/" and term in ("5", "10", "100"):
+            said = "out of"  # 9.5/10
         words += [said, _term(term)]
     joined = " ".join(words)
     # A sum of two is one phrase; a longer one is followed word by word.
@@ -128,7 +130,7 @@ def _value(term: str) -> float:
 
 
 def _term(term: str) -> str:
-    shape = re.fullmatch(rf"([-−]?)([0-9.,]++)({RAISED}*)([%°]?)", term)
+    shape = re.fullmatch(rf"([-−]?)([0-9.,]++)({RAISED}|)([%°]?)", term)
     if not shape:
         return term
     words = signed(shape[1], run(shape[2]))
@@ -164,14 +166,14 @@ _EDGE = r"(?![0-9]|[.,/][0-9])"
 _BEFORE = r"(?<![\w.,/$€£-])"
 FRACTIONS: list[Rule] = [
     rule(rf"{_BEFORE}(?:([0-9]{{1,6}}){SPACE})?([0-9]{{1,6}})/([0-9]{{1,6}}){_EDGE}(?!\w|{SPACE}?[=×*÷+^])", _fraction),
-    rule(rf"{_BEFORE}(?:([0-9]{{1,6}}){SPACE}?)?([¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
+    rule(rf"(?:{_BEFORE}([0-9]{{1,6}}){SPACE}?)?([¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", _vulgar),
 ]
 SUMS: list[Rule] = [
     rule(r"(?<=[^\W\d]|[)])\^(\(?[-−+]?[0-9]{1,9}\)?)(?![\w)])", _raised),
     rule(rf"(?<!\w)({TOKEN})(M(?= [a-z])|bn|mn|tn)(?!\w)", _millions),
     rule(rf"({TOKEN})[eE]([-−+]?[0-9]{{1,4}})(?!\w)", _scientific),
     rule(rf"(?<![\w-]){_TERM}(?:(?:{_SIGN}){_TERM})++", _sum),
-    rule(rf"(?<!\w){TOKEN}{RAISED}{{1,9}}", lambda match: _term(match.group())),
-    rule(rf"(?<!\w)({TOKEN})[x×](?![\w-])", _times),
+    rule(rf"(?<!\w){TOKEN}(?:{RAISED})", lambda match: _term(match.group())),
+    rule(rf"(?<!\w)({TOKEN})[x×](?![\w-]|{SPACE}?[-−+=×*/^<>)²³])", _times),
     rule(r"(?<!\w)([0-9]{3,4})([pi])(?!\w)", _lines),
 ]

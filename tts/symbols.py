@@ -54,6 +54,8 @@ _SIGNS = {
     "↑": "up",
     "↓": "down",
     "°": "degrees",
+    "⁺": "plus",
+    "⁻": "minus",
     "§§": "sections",
     "§": "section",
     "¶": "paragraph",
@@ -95,12 +97,14 @@ def _subscript(match: re.Match[str]) -> str:
 
 
 _SOUNDLESS = "=+*~^<>#%&$@"
+EMOTICONS = [rule(r"(?<!\S)(?:[:;=]['’]?-?[()DPpO/\\|]|<3|\^_\^|\^ \^)(?!\S)", "")]
 SYMBOLS: list[Rule] = [
+    rule(r"(?<=\w)·(?=\w)", " times "),
     rule(rf"(?<![\w+#])(?:{choice(_NAMES)})(?![\w+#])", lambda match: _NAMES[match[0]]),
     rule(r"(?<!\w)w/(?=[ \w])", "with"),
     rule(r"</?[A-Za-z][A-Za-z0-9]{0,15}(?: [^<>\n]{0,100})?/?>", ""),
-    rule(rf"(?<![^\W\d_]{{3}})(?<=[\w)\]])({RAISED}{{1,9}})", _superscript),
-    rule(rf"{RAISED}{{1,9}}", ""),
+    rule(rf"(?<![^\W\d_]{{3}})(?<=[\w)\]])({RAISED})", _superscript),
+    rule(RAISED, ""),
     rule(r"[₀-₉]{1,9}", _subscript),
     rule(r"(?<![\u0370-\u03ff\u1f00-\u1fff])[\u0391-\u03c9](?![\u0370-\u03ff\u1f00-\u1fff])", _greek),
     # he/she, AC/DC, 5/month
@@ -109,7 +113,7 @@ SYMBOLS: list[Rule] = [
     rule(r"(?<=[^\W\d_])/(?=[^\W\d_])", " "),
     rule(rf"(?<={SPACE})/(?={SPACE})|(?<=\w)/(?=\w)", " slash "),
     # Mon–Fri, 1980s-1990s, $5k–$10k
-    rule(r"(?<=\w)–(?=[\w$£€])|(?<=[0-9]s)-(?=['’]?[0-9])|(?<=[0-9kKmM])-(?=[$£€])", " to "),
+    rule(r"(?<=\w)–(?=[\w$£€])|(?<=[0-9]s)-(?=['’]?[0-9])|(?<=[0-9kKmM])-(?=[$£€])|(?<=[0-9][kKM])-(?=[0-9])", " to "),
     rule(r"(?<=[a-z]):(?=[0-9])", " colon "),
     rule(r"\bA(?=[0-9]{1,4}\b)", "A-"),
     rule(r"\bv(?=[0-9])", "version"),
@@ -118,4 +122,6 @@ SYMBOLS: list[Rule] = [
     rule(r"#(?=[^\W\d_])", "hashtag"),
     rule(r"~(?= ?[0-9$£€])", "about"),
     rule(choice(_SIGNS), lambda match: _SIGNS[match[0]]),
+    # of "<-5", where the sign of the number is read
+    rule(choice(sign for sign in _SIGNS if len(sign) == 1), lambda match: _SIGNS[match[0]]),
 ]

@@ -10,8 +10,11 @@ from tts.words import (
     OPENERS,
     SENTENCE_MARKS,
     count_words,
+    holds,
     is_abbreviation,
     is_conjunction,
+    is_day,
+    is_measure,
     is_numbered,
     is_preposition,
     leans,
@@ -20,6 +23,7 @@ from tts.words import (
 _UNIT = re.compile(r"\S+")
 _ENUMERATOR = re.compile(r"(?:\d{1,3}|[a-zA-Z])[.)]")
 _DASHES = ("-", "–", "—")
+_RANGES = ("-", "–")
 # Marks that end a clause with no space behind them: a dash between words, CJK punctuation.
 _INNER = re.compile(r"(?<=[^\W\d_])—(?=[^\W\d_])|[。！？，；：、]+[”’」』）】]*(?=[^\s。！？，；：、”’」』）】])")
 _ADDRESS = re.compile(r"://|^\W*www\.|@")
@@ -84,7 +88,7 @@ class Splitter:
                 continue
             self._count(unit, after)
             self._scanned = end
-            if self._cuts_after(unit, strength):
+            if self._cuts_after(unit, after[1:], strength):
                 yield self._cut(end + after[:1].isspace())
 
     def _strength(self, unit: str, after: str, final: bool) -> _Break | None:
@@ -92,7 +96,8 @@ class Splitter:
         core = unit.rstrip(CLOSERS)
         bare = "" if "`" in unit[len(core) :] else core.lstrip(OPENERS)  # the stop in `cd .` is code
         newline = after[:1] == "\n"
-        if len(after) < 2 and not final and (newline or is_numbered(bare)):
+        hanging = newline or is_numbered(bare) or is_measure(bare) or bare in _RANGES or is_day(self._before, bare)
+        if len(after) < 2 and not final and (hanging or self._is_long(unit)):
             return None
         follower = after[1:]
         if newline and (follower.isdigit() or follower in "\n-*+•#>|"):
@@ -109,11 +114,17 @@ class Splitter:
             return _Break.CLAUSE
         if is_numbered(bare) and follower.isdigit():
             return _Break.NONE
+        before = self._before
+        if is_measure(bare) and (follower.islower() or follower.isdigit()) and before[-1:].isdigit():
+            return _Break.NONE
         if bare[-1] in SENTENCE_MARKS:
             return _Break.SENTENCE
         if bare in _DASHES:
-            # "5 - 3" and "10 – 20" stay whole
-            return _Break.NONE if self._buffer[: self._scanned][-1:].isdigit() else _Break.CLAUSE
+            # "5 - 3", "10 – 20" and "5 km – 10 km" stay whole
+            whole = before[-1:].isdigit() or (bare in _RANGES and follower.isdigit())
+            return _Break.NONE if whole else _Break.CLAUSE
+        if follower.isdigit() and is_day(before, bare):
+            return _Break.NONE
         return _Break.CLAUSE if bare[-1] in CLAUSE_MARKS else _Break.NONE
 
     def _cuts_before(self, unit: str) -> bool:
@@ -124,18 +135,32 @@ class Splitter:
             return True
         return self._words >= preposition and is_preposition(unit)
 
-    def _cuts_after(self, unit: str, strength: _Break) -> bool:
+    def _cuts_after(self, unit: str, follower: str, strength: _Break) -> bool:
         if not self._words or self._code:
             return False
         if strength is _Break.SENTENCE:
             return True
         if strength is _Break.CLAUSE:
             return self._first or self._words >= self._clause_words
-        limit = 12 if self._first else 25
-        if self._marks_only or self._words < limit:
+        if self._marks_only or self._words < self._limit:
             return False
         # Past the limit a word boundary must do, and some way past it even a poor one.
-        return not self._leans or (self._words >= limit + 6 and unit[-1].isalpha())
+        whole = self._leans or holds(unit, follower)
+        return not whole or (self._words >= self._limit + 6 and unit[-1].isalpha())
+
+    @property
+    def _before(self) -> str:
+        """The last unit that was scanned, as far as it tells something."""
+        return "".join(self._buffer[max(0, self._scanned - 16) : self._scanned].split()[-1:])
+
+    @property
+    def _limit(self) -> int:
+        """Words after which a piece ends at a mere space."""
+        return 12 if self._first else 25
+
+    def _is_long(self, unit: str) -> bool:
+        """Whether the piece may end behind the unit without a mark."""
+        return not self._marks_only and self._words + count_words(unit) >= self._limit
 
     def _count(self, unit: str, after: str) -> None:
         self._words += count_words(unit)

@@ -6,7 +6,7 @@ from tts.numbers import cardinal
 from tts.rule import DASH, SPACE, Rule, rule, stop, word_before
 
 _HALF = r"([aApP])(?:\.[mM]\.?|[mM](?!\w))"
-_RATIOS = frozenset("ratio scale odds aspect score ratios by".split())
+_RATIO = re.compile(r"\b(?:ratio|scale|odds|aspect)s?(?: of| is| was| at)? ?$", re.IGNORECASE)
 
 
 def _clock(hour: int, minute: int, second: str | None = None, half: str = "") -> str:
@@ -36,7 +36,7 @@ def _time(match: re.Match[str]) -> str | None:
     alone = not half and not minute
     if alone or int(hour) > 24 or (first and int(first) > 24) or (half and int(hour) > 12 and not minute):
         return None
-    if word_before(match).lower() in _RATIOS and not half:
+    if not half and _is_ratio(match):
         return None
     words = _clock(int(hour), int(minute or 0), second, _half(half))
     if first:
@@ -56,8 +56,15 @@ def _dotted(match: re.Match[str]) -> str:
     return words + stop(match) if match[0].endswith(".") else words
 
 
+def _is_ratio(match: re.Match[str]) -> bool:
+    return _RATIO.search(match.string[max(0, match.start() - 20) : match.start()]) is not None
+
+
 def _ratio(match: re.Match[str]) -> str:
-    return " to ".join(cardinal(int(part)) for part in match.groups())
+    """2:1, but Psalm 23:1-3"""
+    named = word_before(match)[:1].isupper() and not _is_ratio(match)
+    words = (" " if named else " to ").join(cardinal(int(match[part])) for part in (1, 2))
+    return f"{words} to {cardinal(int(match[3]))}" if match[3] else words
 
 
 _MINUTE = r"[0-5][0-9]"
@@ -68,5 +75,5 @@ TIMES: list[Rule] = [
         _time,
     ),
     rule(rf"(?<![\w:.,])([0-9]{{1,2}})\.({_MINUTE}){SPACE}?{_HALF}(?!\w)", _dotted),
-    rule(r"(?<![\w:.,])([0-9]{1,3}):([0-9]{1,3})(?![\w:]|[.,][0-9])", _ratio),
+    rule(r"(?<![\w:.,])([0-9]{1,3}):([0-9]{1,3})(?:[-–]([0-9]{1,3}))?(?![\w:]|[.,][0-9])", _ratio),
 ]

@@ -14,10 +14,19 @@ def _set(*lines: str) -> frozenset[str]:
 
 _ABBREVIATIONS = _set(
     "dr mr mrs ms prof st mt gen rep sen gov capt lt col sgt rev hon jr sr ph.d",
-    "vs cf approx etc inc ltd co corp dept est e.g i.e al ca resp tel",
+    "vs cf approx etc inc ltd co corp dept est e.g i.e al ca resp tel ave blvd rd",
 )
 # Abbreviations only where a number follows: "No. 5", but "No. I do not."
-_NUMBERED = _set("no nos nr fig vol p pp ch sec eq jan feb mar apr jun jul aug sep sept oct nov dec")
+_NUMBERED = _set("no nos nr fig vol p pp ch sec eq ext ver max jan feb mar apr jun jul aug sep sept oct nov dec")
+# Abbreviations only behind a number: "5 ft. tall".
+_MEASURES = _set("ft in yd mi lb lbs oz gal min mins sec secs hr hrs")
+_MONTHS = _set(
+    "january february march april may june july august september october november december",
+    "jan feb mar apr jun jul aug sep sept oct nov dec",
+)
+_DAY = re.compile(r"\d{1,2}(?:st|nd|rd|th)?,")
+# Signs that are read together with what stands on both their sides.
+_SIGNS = "+=×÷·*/<>≤≥≈±→^&%°"
 _CONJUNCTIONS = _set("and but or so because although though while whereas which if when unless until")
 _PREPOSITIONS = _set(
     "in on at with for from by about during after before near over under through into onto",
@@ -61,9 +70,32 @@ def is_numbered(unit: str) -> bool:
     return unit.endswith(".") and unit[:-1].lstrip(OPENERS).lower() in _NUMBERED
 
 
+def is_measure(unit: str) -> bool:
+    """Whether the stop belongs to the word where a number stands before it and the sentence goes on: "5 ft. tall"."""
+    return unit.endswith(".") and unit[:-1].lower() in _MEASURES
+
+
+def is_day(before: str, unit: str) -> bool:
+    """Whether the comma parts a day from its year, where a number follows: "March 5, 2024"."""
+    return _DAY.fullmatch(unit) is not None and before.rstrip(".").lower() in _MONTHS
+
+
 def leans(unit: str) -> bool:
-    """Whether a word hangs on the next one ("the", "5", "Dr."), so that a cut after it sounds broken."""
-    return unit.lower() in _LEANING or unit[-1:].isdigit() or is_abbreviation(unit)
+    """Whether a word hangs on the next one ("the", "5", "Dr.", "+"), so that a cut after it sounds broken."""
+    if unit.lower() in _LEANING or (unit and unit in _SIGNS):
+        return True
+    return unit[-1:].isdigit() or unit[-1:] in tuple("½¼¾⅓⅔") or is_abbreviation(unit) or _is_ordinal(unit)
+
+
+def _is_ordinal(unit: str) -> bool:
+    return unit[:1].isdigit() and unit.endswith(("st", "nd", "rd", "th"))
+
+
+def holds(unit: str, follower: str) -> bool:
+    """Whether a word is read together with what follows, by the first character of that: "March 5", "x = 5"."""
+    if follower.isdigit() or (follower and follower in _SIGNS + "-–—$€£"):
+        return True
+    return follower in tuple("IVX") and unit[:1].isupper()  # "Henry VIII"
 
 
 def closing_mark(piece: str) -> str:
