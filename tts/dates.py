@@ -16,7 +16,7 @@ _YEARLY = frozenset(
     "autumn through class from between the this ©".split()
 )
 # Words behind a number that is no year: "1984 apples"; what ends in s and is no noun is left out.
-_COUNTED = frozenset("people men women children feet more times percent other different of or-so".split())
+_COUNTED = frozenset("people men women children feet more times percent other different of".split())
 _NO_NOUNS = frozenset("was is has as his its this does us plus versus across always besides perhaps yes thus".split())
 
 

@@ -138,7 +138,7 @@ def _measure(match: re.Match[str]) -> str | list[str] | None:
     name = one if (attached or (value == "one" and not low)) and not (attached and "degree" in one) else more
     if per:
         name += " per " + _PER[per[1:]]
-    if dot and (unit in _STOPPED or unit in _ONLY_STOPPED):
+    if unit in _ONLY_STOPPED or (dot and unit in _STOPPED):
         name += stop(match)
     elif dot:
         name += "."

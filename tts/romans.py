@@ -11,7 +11,7 @@ _KINGS = (
     "Ferdinand Francis Frederick George Gregory Gustav Haakon Harald Henry Innocent Isabella Ivan James John Joseph "
     "Juan Julius Karl Leo Leopold Louis Ludwig Margaret Mary Maximilian Mehmed Murad Napoleon Nicholas Olav Otto Paul "
     "Pedro Peter Philip Pius Ptolemy Ramesses Ramses Richard Robert Rudolf Selim Sigismund Sixtus Stephen Thutmose "
-    "Urban Victor Wilhelm William Xerxes Darius Cyrus Amenhotep Leopold Umberto Emmanuel"
+    "Urban Victor Wilhelm William Xerxes Darius Cyrus Amenhotep Umberto Emmanuel"
 ).split()
 _NUMBERED = (
     "Chapter Part Volume Vol. Book Act Scene Section Article Appendix Figure Fig. Table Phase Type Level Class Grade "

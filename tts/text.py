@@ -96,7 +96,9 @@ class Splitter:
         core = unit.rstrip(CLOSERS)
         bare = "" if "`" in unit[len(core) :] else core.lstrip(OPENERS)  # the stop in `cd .` is code
         newline = after[:1] == "\n"
-        hanging = newline or is_numbered(bare) or is_measure(bare) or bare in _RANGES or is_day(self._before, bare)
+        before = self._before
+        hanging = newline or is_numbered(bare) or bare in _RANGES or is_day(before, bare)
+        hanging = hanging or (is_measure(bare) and before[-1:].isdigit())
         if len(after) < 2 and not final and (hanging or self._is_long(unit)):
             return None
         follower = after[1:]

@@ -96,6 +96,26 @@ def test_abbreviations_do_not_stop_the_voice() -> None:
     assert len(sound("Dr. Smith")) == pytest.approx(len(sound("Doctor Smith")), rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("It is 2 - 1.", "It is two minus one."),
+        ("Henry VIII paid $3.50 for 5 km.", "Henry the Eighth paid three dollars and fifty cents for five kilometres."),
+        ("St. Paul is on Main St.", "Saint Paul is on Main Street."),
+    ],
+)
+def test_english_is_written_out(written: str, said: str) -> None:
+    assert len(sound(written)) == pytest.approx(len(sound(said)), rel=0.02)
+    assert len(sound(written, Espeak("en-gb+f2"))) == pytest.approx(len(sound(said, Espeak("en-gb+f2"))), rel=0.02)
+
+
+def test_what_is_written_out_is_told_when_its_last_word_has_ended() -> None:
+    heard = ends("On March 5, 2024, **it** cost $3.50 😀 in all.")
+    assert list(heard) == ["On ", "March ", "5, ", "2024, ", "**it** ", "cost ", "$3.50 😀 ", "in ", "all."]
+    money = heard["$3.50 😀 "] - heard["cost "]
+    assert money > 3 * (heard["in "] - heard["$3.50 😀 "])
+
+
 def test_a_voice_left_in_the_middle_holds_up_neither_itself_nor_another() -> None:
     voice, text = Espeak(), "A long sentence, with a good many clauses, that nobody wants to hear."
     left = voice.say(text)

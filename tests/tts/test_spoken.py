@@ -204,6 +204,8 @@ MEASURES = [
     ("2.4 GHz", "two point four gigahertz"),
     ("5'11\" tall", "five foot eleven tall"),
     ("5 ft. 3 in. tall", "five feet three inches tall"),
+    ("It is 3 in.", "It is three inches."),
+    ("It weighs 10 lbs.", "It weighs ten pounds."),
     ("10 lbs. of", "ten pounds of"),
     ("5 in the morning", "five in the morning"),
     ("in 5 min. we", "in five minutes we"),
