@@ -165,6 +165,10 @@ class Session:
     def voice(self, voice: Voice) -> None:
         self.answering.voice = voice
 
+    async def beside_voices(self, work: Callable[[], None]) -> None:
+        """Do `work` on the thread on which voices speak: it may load one, which takes a second."""
+        await self.answering.speaking.run(work)
+
     @property
     def judges(self) -> bool:
         """The model tells whether what was said is finished."""

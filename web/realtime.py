@@ -233,7 +233,10 @@ class Realtime:
         instructions = changes.get("instructions") or ""
         if instructions and (why := await self.session.refuses(instructions)):
             raise Refused("string_above_max_length", f"{why}; nothing was changed", "session.instructions")
-        await asyncio.to_thread(self.settings.update, changes)  # a voice may have to be loaded
+        if (changes.get("audio") or {}).get("output"):
+            await self.session.beside_voices(lambda: self.settings.update(changes))
+        else:
+            self.settings.update(changes)
         await self._apply()
         self.telling.send("session.updated", session=self.settings.session)
 
