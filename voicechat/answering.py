@@ -66,7 +66,7 @@ class Answering:
         self.over: Callable[[], None] = lambda: None
         self.judged: Callable[[Verdict], None] = lambda verdict: None
         self._conversation, self._memory, self._transcripts = conversation, memory, transcripts
-        self._thinking, self.speaking = thinking, speaking
+        self._thinking, self._speaking = thinking, speaking
         self._tell, self._now = tell, now
         self._answers: dict[str, Playback] = {}
         self._secret: tuple[Turn, asyncio.Task[None]] | None = None
@@ -139,6 +139,10 @@ class Answering:
         self._keep(self.playback.id, text.rstrip())
         self.write_down(self.question)
 
+    async def beside_voices(self, work: Callable[[], None]) -> None:
+        """Do `work` on the thread on which voices speak."""
+        await self._speaking.run(work)
+
     def stop(self) -> None:
         """The next answer waits until this one has really stopped; nobody else does."""
         self.reference.stop()
@@ -190,7 +194,7 @@ class Answering:
 
     def _new_turn(self, read: tuple[Message, ...], wanted: Wanted) -> Turn:
         turn = Turn(
-            self.turn + 1, read, wanted, self._memory, self.voice, self._thinking, self.speaking,
+            self.turn + 1, read, wanted, self._memory, self.voice, self._thinking, self._speaking,
             lambda verdict: self._judged(turn, verdict),
         )  # fmt: skip
         return turn

@@ -167,7 +167,7 @@ class Session:
 
     async def beside_voices(self, work: Callable[[], None]) -> None:
         """Do `work` on the thread on which voices speak: it may load one, which takes a second."""
-        await self.answering.speaking.run(work)
+        await self.answering.beside_voices(work)
 
     @property
     def judges(self) -> bool:

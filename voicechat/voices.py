@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tts.voice import Voice, VoiceError, load_voice, voices
-from voicechat.parts import PartError, Store, parts
 
 CHOSEN = "auto"
 CHOICE = "piper:joe where it has been fetched, else espeak"
@@ -46,6 +45,8 @@ def load(name: str = CHOSEN, speed: float = 1.0) -> Voice:
     speed = min(FASTEST, max(SLOWEST, speed))
     if not name.startswith("piper:"):
         return load_voice(name, speed)
+    from voicechat.parts import PartError, Store  # here, not above: a terminal of another server needs none of it
+
     try:
         return _piper(Store().folder(name), speed)
     except PartError as error:
@@ -66,6 +67,8 @@ def notice() -> str:
 
 def listed() -> Iterator[Listed]:
     """Every voice that can be had: those on the disk, those that can be fetched, and espeak's."""
+    from voicechat.parts import parts
+
     for part in parts().values():
         if part.kind == "voice" and part.name.startswith("piper:"):
             yield Listed(part.name, part.language, part.licence, _is_here(part.name), round(part.size / 1e6))
@@ -94,6 +97,8 @@ def _piper(folder: Path, speed: float) -> Voice:
 
 
 def _is_here(part: str) -> bool:
+    from voicechat.parts import PartError, Store
+
     try:
         Store().folder(part)
     except PartError:
