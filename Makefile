@@ -29,14 +29,13 @@ demo: .venv/run voice
 	$(BIN)/python run_local.py --model mini --input docs/question.wav --fast --output out/answer.wav --events out/events.jsonl
 	@echo "the answer is in out/answer.wav"
 
-# The natural voice, 63 MB, once; without it espeak speaks. `make test` fetches nothing: where the voice is not on the disk, the
-# tests that need it are skipped, and say so.
+# The natural voice, 63 MB, once; without it espeak speaks, and the tests that need it are skipped, and say so.
 voice: .venv/run
 	@test -n "$$VOICECHAT_NO_FETCH" || $(BIN)/python -m voicechat.parts fetch piper:joe >/dev/null || true
 
 TESTED_WITH := flite espeak-ng chromium libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins
 
-test: .venv/dev .venv/clients/agents/made $(TESTED_WITH:=.deb)
+test: .venv/dev voice .venv/clients/agents/made $(TESTED_WITH:=.deb)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"

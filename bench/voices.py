@@ -14,7 +14,6 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing
 from multiprocessing import get_context
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -45,7 +44,7 @@ SENTENCES = (
     "Seven times eight is fifty-six.",
 )
 AT_ONCE = 4
-SOUNDS = Path("docs/voices")
+SOUNDS = report.ROOT / "docs" / "voices"
 
 
 async def first_sound_ms(voice: Voice, worker: Worker, text: str) -> float:

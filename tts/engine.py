@@ -5,6 +5,7 @@ The library is one global state machine for the whole process, so every call is 
 
 import ctypes
 import functools
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _BUFFER_MS = 2000
 _SYNCHRONOUS, _DONT_EXIT, _CHARACTERS, _UTF8, _IPA = 2, 0x8000, 1, 1, 2
 _SPEED, _PITCH = 1, 3
 _WORD_EVENT = 1
+_ENDLESS = re.compile(r"\S{60,}")
 _INSTALL = "install it with: pip install --force-reinstall espeakng-loader"
 
 
@@ -122,7 +124,13 @@ def phonemes(setting: Setting, text: str) -> str:
 
 
 def _line(text: str) -> bytes:
-    return text.replace("\0", " ").encode("utf-8", "replace") + b"\0"
+    return _ENDLESS.sub(_broken, text.replace("\0", " ")).encode("utf-8", "replace") + b"\0"
+
+
+def _broken(endless: re.Match[str]) -> str:
+    """An endless word with spaces for its marks: the engine aborts the process on a long enough "A.A.A."."""
+    spaced = "".join(char if char.isalnum() else " " for char in endless.group())
+    return re.sub(r"(\S{60})\S", r"\1 ", spaced)
 
 
 def _set_up(setting: Setting) -> Engine:

@@ -4,7 +4,6 @@ A piece is made clause by clause: a clause takes the engine a few milliseconds, 
 engine's lock and handed over after it. So a slow listener holds up no other session's voice.
 """
 
-import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -22,7 +21,6 @@ from tts.voice import SpeechChunk, VoiceError, unknown_voice
 from tts.words import closing_mark, unstopped
 
 WORDS_A_MINUTE = 165  # the usual speed
-_ENDLESS = re.compile(r"\S{60,}")
 
 
 def espeak_voices() -> list[str]:
@@ -68,7 +66,7 @@ class Espeak:
         mark = closing_mark(clause)
         # Cut where there is no mark: the comma keeps the voice from falling as at the end of a sentence.
         going_on = "," if not mark and clause[-1].isspace() else ""
-        samples, words = synthesize(self._setting, _ENDLESS.sub(_broken, unstopped(sound)) + going_on)
+        samples, words = synthesize(self._setting, unstopped(sound) + going_on)
         samples = limited(samples * _gain(self._setting))
         written = [unit.written for unit in units]
         yield from captioned(iter((samples,)), RATE, written, _ends(units, words, len(samples)), mark)
@@ -78,12 +76,6 @@ class Espeak:
 def _gain(setting: Setting) -> np.float32:
     """What makes this voice as loud as the others (some ms, once)."""
     return np.float32(gain((synthesize(setting, piece)[0] for piece in MEASURED), RATE))
-
-
-def _broken(endless: re.Match[str]) -> str:
-    """An endless word with spaces for its marks: the engine aborts the process on a long enough "A.A.A."."""
-    spaced = "".join(char if char.isalnum() else " " for char in endless.group())
-    return re.sub(r"(\S{60})\S", r"\1 ", spaced)
 
 
 def _clauses(units: list[Unit]) -> Iterator[list[Unit]]:

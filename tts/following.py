@@ -1,7 +1,6 @@
 """A voice that leaves what is written in another language to espeak-ng, which speaks it, rather than mangle it."""
 
 from collections.abc import Iterator
-from functools import cache
 
 from tts.espeak import WORDS_A_MINUTE, Espeak
 from tts.languages import SPOKEN, identifier, language_of
@@ -22,10 +21,5 @@ class Following:
         language = language_of(text)
         if language in (None, self._own):
             return self._voice.say(text)
-        other = _espeak(SPOKEN[language], self._speed)
+        other = Espeak(SPOKEN[language], round(WORDS_A_MINUTE * self._speed))
         return other.say(text) if other.rate == self.rate else self._voice.say(text)
-
-
-@cache
-def _espeak(language: str, speed: float) -> Espeak:
-    return Espeak(language, round(WORDS_A_MINUTE * speed))

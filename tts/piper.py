@@ -13,20 +13,22 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 from pydantic import BaseModel, ValidationError
 
 from tts.captioned import captioned
 from tts.engine import Setting, engine, phonemes
 from tts.loudness import MEASURED, gain, limited
 from tts.pronunciation import Pronunciation, pronounce
-from tts.spoken import spoken
+from tts.spoken import Unit, spoken
 from tts.text import Splitter
 from tts.vits import Vits
 from tts.voice import SpeechChunk, VoiceError
 from tts.words import closing_mark
 
-LONGEST = 100  # symbols that are made at once: more take too long before the first of them sounds
+LONG = 100  # symbols: a longer text is made clause by clause, because they all come before the first sound
+LONGEST = 300  # that are made at once, whatever the text: the network's memory grows with their square
+LONG_TEXT = 400  # characters, so many that there is no need to look how many symbols they are
 BEGIN, END, BETWEEN = "^", "$", "_"
 
 
@@ -44,11 +46,6 @@ class Inference(BaseModel):
     noise_w: float = 0.8
 
 
-class Language(BaseModel):
-    code: str
-    name_english: str = ""
-
-
 class Description(BaseModel):
     """What the JSON file beside a voice's network says of it, as far as it is used."""
 
@@ -57,7 +54,6 @@ class Description(BaseModel):
     inference: Inference = Inference()
     phoneme_type: Literal["espeak"] = "espeak"
     phoneme_id_map: dict[str, list[int]]
-    language: Language | None = None
 
 
 class Piper:
@@ -82,7 +78,7 @@ class Piper:
         known = engine().languages.get(self.language)
         if known is None:
             raise VoiceError(f"{self.name} speaks {self.language}, which espeak-ng does not know: take another voice")
-        self._phonemes = partial(_phonemes, Setting(known, 165, 50))
+        self._phonemes = partial(_phonemes, Setting(known, speed=165, pitch=50))
         self._slower = self._said.inference.length_scale / speed
         self._gain = 1.0
         if self._vits.gain is None:
@@ -92,26 +88,34 @@ class Piper:
 
     def say(self, text: str) -> Iterator[SpeechChunk]:
         """See `Voice.say`. Some chunks are empty: a listener who has left need not wait for sound."""
-        whole = [(unit.written, unit.spoken) for unit in spoken(text, self.language)]
-        pronunciation = self._pronounce(whole)
-        if len(pronunciation.symbols) <= LONGEST:
-            yield from self._speak(whole, pronunciation, text)
-            return
+        if len(text) <= LONG_TEXT:
+            units = spoken(text, self.language)
+            whole = self._pronounce(units)
+            if len(whole.symbols) <= LONG:
+                yield from self._speak(units, whole, text)
+                return
         splitter = Splitter()
         for piece in [*splitter.push(text), *splitter.flush()]:
-            part = [(unit.written, unit.spoken) for unit in spoken(piece, self.language)]
-            yield from self._speak(part, self._pronounce(part), piece)
+            units = spoken(piece, self.language)
+            yield from self._speak(units, self._pronounce(units), piece)
 
-    def _pronounce(self, units: Sequence[tuple[str, str]]) -> Pronunciation:
-        return pronounce([said for _, said in units], self._phonemes)
+    def _pronounce(self, units: Sequence[Unit]) -> Pronunciation:
+        return pronounce([unit.spoken for unit in units], self._phonemes)
 
-    def _speak(
-        self, units: Sequence[tuple[str, str]], pronunciation: Pronunciation, text: str
-    ) -> Iterator[SpeechChunk]:
-        ids = [self._ids(symbol) for symbol in pronunciation.symbols]
+    def _speak(self, units: Sequence[Unit], pronunciation: Pronunciation, text: str) -> Iterator[SpeechChunk]:
+        written, told = [unit.written for unit in units], 0
+        for piece in pronunciation.cut(LONGEST):
+            until = told + len(piece.ends)
+            mark = closing_mark(text) if until == len(units) else ""
+            yield from self._sound(piece, written[told:until], mark)
+            told = until
+
+    def _sound(self, pronunciation: Pronunciation, written: Sequence[str], mark: str) -> Iterator[SpeechChunk]:
+        nothing = np.zeros(0, np.float32)
         if not any(map(str.isalpha, pronunciation.symbols)):
-            yield SpeechChunk(np.zeros(0, np.float32), self.rate, text)
+            yield SpeechChunk(nothing, self.rate, "".join(written))
             return
+        ids = [self._ids(symbol) for symbol in pronunciation.symbols]
         table, settings = self._said.phoneme_id_map, self._said.inference
         begin = table[BEGIN] + table[BETWEEN]
         try:
@@ -119,14 +123,13 @@ class Piper:
                 [*begin, *(number for some in ids for number in some), *table[END]],
                 settings.noise_scale, self._slower, settings.noise_w,
             )  # fmt: skip
-            yield SpeechChunk(np.zeros(0, np.float32), self.rate, "")
+            yield SpeechChunk(nothing, self.rate, "")
             reached = np.cumsum(latent.durations) * self._vits.frame
             numbers = [0, *accumulate(map(len, ids))]
             ends = [int(reached[len(begin) + numbers[end] - 1]) for end in pronunciation.ends]
-            written = [unit for unit, _ in units]
             sound = (limited(samples * np.float32(self._gain)) for samples in self._vits.sound(latent))
-            yield from captioned(sound, self.rate, written, ends, closing_mark(text))
-        except RuntimeException as error:
+            yield from captioned(sound, self.rate, written, ends, mark)
+        except (Fail, RuntimeException) as error:
             raise VoiceError(f"{self.name} failed on this piece ({error}); its text is still shown") from error
 
     def _ids(self, symbol: str) -> list[int]:
@@ -136,7 +139,7 @@ class Piper:
 
 @cache
 def network(file: Path) -> Vits:
-    """The network in a file, loaded once for all conversations (about a second, 100 MB)."""
+    """The network in a file, loaded once for all conversations (about a second, 190 MB)."""
     return Vits(file)
 
 

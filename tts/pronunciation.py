@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from itertools import accumulate, pairwise
 
+COMPARED = 10**6  # pairs of symbols: the time that a comparison takes grows with them
 _WORD = re.compile(r"\S*\w\S*")
 _MARKED = re.compile(r"(?P<mark>[.,;:?!…—–。，；：？！、]+)[^\w\s]*(?:\s+|$)")
 _LANGUAGE = re.compile(r"\([a-z-]+\)")  # espeak-ng tells in which one it reads a foreign word
@@ -20,6 +22,21 @@ class Pronunciation:
 
     symbols: str
     ends: tuple[int, ...]
+
+    def cut(self, longest: int) -> Iterator[Pronunciation]:
+        """The same in pieces of at most so many symbols, between words where that can be; a unit goes with its end."""
+        begin = first = 0
+        while True:
+            end = min(begin + longest, len(self.symbols))
+            if end < len(self.symbols):
+                end = self.symbols.rfind(" ", begin, end) + 1 or end
+                until = bisect_right(self.ends, end)
+            else:
+                until = len(self.ends)
+            yield Pronunciation(self.symbols[begin:end], tuple(reach - begin for reach in self.ends[first:until]))
+            if end == len(self.symbols):
+                return
+            begin, first = end, until
 
 
 def pronounce(units: Sequence[str], phonemes: Callable[[str], str], pending: str = ",") -> Pronunciation:
@@ -66,9 +83,11 @@ def _word_ends(words: list[str], ipa: str, phonemes: Callable[[str], str]) -> li
 
 
 def _laid_along(one: str, marks: list[int], other: str) -> list[int]:
-    """Positions in `one`, as positions in a text that is like it; they never go back."""
+    """Positions in `one`, as positions in a text that is like it; they never go back; in proportion if it is long."""
     points = [(0, 0)]
-    for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks():
+    small = len(one) * len(other) <= COMPARED
+    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks() if small else ()
+    for block in (*blocks, Match(len(one), len(other), 0)):
         points += [(block.a, block.b), (block.a + block.size, block.b + block.size)]
     result = []
     for mark in marks:

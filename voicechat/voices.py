@@ -41,7 +41,7 @@ def load(name: str = CHOSEN, speed: float = 1.0) -> Voice:
     Names: `auto` (the natural one if it is on the disk), `piper:joe`, another of Piper's as in
     `piper:en_GB-alba-medium`, and those that `tts.voice.load_voice` takes. Nothing is fetched. Raises VoiceError.
     """
-    name = default() if name == CHOSEN else SHORT.get(name, name)
+    name = full(name)
     speed = min(FASTEST, max(SLOWEST, speed))
     if not name.startswith("piper:"):
         return load_voice(name, speed)
@@ -51,6 +51,11 @@ def load(name: str = CHOSEN, speed: float = 1.0) -> Voice:
         return _piper(Store().folder(name), speed)
     except PartError as error:
         raise VoiceError(str(error)) from None
+
+
+def full(name: str) -> str:
+    """The whole name behind `auto` and `piper:joe`; any other as it is."""
+    return default() if name == CHOSEN else SHORT.get(name, name)
 
 
 def default() -> str:

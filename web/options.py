@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import parse_qsl
 
+from voicechat.commandline import Parser
 from voicechat.config import DEVICES, Config
 from voicechat.errors import ConfigError
 from voicechat.voices import CHOICE, CHOSEN
@@ -75,17 +73,9 @@ class Options:
         )  # fmt: skip
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}: `python -m web --help` lists the options")
-
-
 def parse(arguments: list[str], environment: Mapping[str, str] = os.environ) -> Options:
     """Raises ConfigError for what cannot be meant, naming the nearest option; SystemExit after --help."""
-    parser = _parser()
-    known, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise ConfigError(_unknown(unknown[0], parser))
+    known = _parser().read(arguments, lambda word: f"--port {word}" if word.isdigit() else f"--model {word}")
     known.model = known.model or ["auto"]
     known.per_address = known.seats if known.per_address is None else known.per_address
     known.host = known.host.removeprefix("[").removesuffix("]")
@@ -114,8 +104,6 @@ def _parser() -> Parser:
         prog="python -m web",
         description="The conversation over the network: a page, a kiosk, and the OpenAI Realtime protocol.",
         epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     who = parser.add_argument_group("who answers")
     who.add_argument("--model", metavar="M", action="append", default=[],
@@ -158,15 +146,6 @@ def _parser() -> Parser:
     kiosk.add_argument("--kiosk", metavar="OPTIONS", default="",
                        help="what /kiosk does when its address does not say, e.g. 'silence=30&push=1'")  # fmt: skip
     return parser
-
-
-def _unknown(word: str, parser: Parser) -> str:
-    if not word.startswith("-"):
-        meant = f"--port {word}" if word.isdigit() else f"--model {word}"
-        return f"{word!r} stands alone: did you mean {meant}?"
-    names = [name for name in parser._option_string_actions if name.startswith("--")]
-    near = get_close_matches(word.partition("=")[0], names, 1, 0)
-    return f"there is no option {word!r}: did you mean {near[0]}? `python -m web --help` lists them all"
 
 
 def _check_models(options: Options) -> None:

@@ -56,7 +56,7 @@ def mount(app: FastAPI, models: list[str], config: Config) -> None:
 
 
 def _settings(models: list[str], config: Config) -> None:
-    chosen = voices.default() if config.voice == voices.CHOSEN else voices.SHORT.get(config.voice, config.voice)
+    chosen = voices.full(config.voice)
     here = [voice.name for voice in voices.listed() if voice.here]
     natural = [name for name in here if name.startswith("piper:")]
     voice = gr.Dropdown(

@@ -1,8 +1,11 @@
 """Piper's voices: sound that begins soon, words with their times, and folders that hold no voice."""
 
 import json
+import re
 import shutil
+import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +109,24 @@ def test_clauses_are_equally_loud(voice):
 @given(text=st.text(st.sampled_from("abc  .,?!\n19é…-'\"(😀中ß"), max_size=30))
 def test_whatever_is_written_the_words_add_up(voice, text):
     spoken(voice, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A." * 20_000, "1" * 3000, "ab" * 3000, "supercalifragilistic" * 40],
+    ids=["dots", "digits", "letters", "syllables"],
+)
+def test_an_endless_word_sounds_soon_in_little_memory_and_is_told_as_it_goes(voice, text):
+    """It killed the process, wanted 5 GB, or kept every voice waiting for a minute."""
+    before, began = memory_mb(), time.monotonic()
+    chunks = list(islice(voice.say(text), 30))
+    assert time.monotonic() - began < 15, "some 2 s on an idle machine"
+    assert sum(chunk.seconds for chunk in chunks) > 0.5 and memory_mb() < before + 150
+    assert text.startswith("".join(chunk.text for chunk in chunks))
+
+
+def memory_mb():
+    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1000
 
 
 def test_a_folder_that_holds_no_voice(tmp_path, joe):

@@ -1,13 +1,14 @@
 """The phonemes of a text, and where among them each word ends."""
 
 import re
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tts.engine import Setting, engine, phonemes
-from tts.pronunciation import pronounce
+from tts.pronunciation import Pronunciation, pronounce
 
 
 def ipa(text: str) -> str:
@@ -76,3 +77,24 @@ def test_whatever_it_is_the_ends_never_fall_and_stay_inside(words: list[str]) ->
     assert len(made.ends) == len(words)
     assert list(made.ends) == sorted(made.ends)
     assert all(0 <= end <= len(made.symbols) for end in made.ends)
+
+
+@given(st.text("ab  ", min_size=1, max_size=40), st.lists(st.integers(0, 40), max_size=6), st.integers(1, 12))
+def test_what_is_cut_is_the_same_when_it_is_joined(symbols: str, ends: list[int], longest: int) -> None:
+    whole = Pronunciation(symbols, tuple(sorted(min(end, len(symbols)) for end in ends)))
+    pieces = list(whole.cut(longest))
+    assert "".join(piece.symbols for piece in pieces) == symbols
+    assert all(len(piece.symbols) <= longest for piece in pieces)
+    begins = [0, *accumulate(len(piece.symbols) for piece in pieces)]
+    again = [begin + end for begin, piece in zip(begins, pieces, strict=False) for end in piece.ends]
+    assert tuple(again) == whole.ends
+    assert all(0 <= end <= len(piece.symbols) for piece in pieces for end in piece.ends)
+
+
+def test_it_is_cut_between_words_where_that_can_be() -> None:
+    pieces = list(Pronunciation("ab cdef ghijklm", (2, 7, 15)).cut(9))
+    assert [(piece.symbols, piece.ends) for piece in pieces] == [("ab cdef ", (2, 7)), ("ghijklm", (7,))]
+
+
+def test_an_endless_word_does_not_end_the_process() -> None:
+    assert len(ipa("A." * 20_000)) > 10_000

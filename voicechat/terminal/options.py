@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
 
 from streaming.audio import AudioChunk, AudioError
 from streaming.files import read_audio
+from voicechat.commandline import Parser
 from voicechat.config import DEVICES, Config
 from voicechat.conversation import is_blank
 from voicechat.errors import ConfigError, InputError
@@ -71,17 +69,9 @@ class Options:
         )  # fmt: skip
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}: `python run_local.py --help` lists the options")
-
-
 def parse(arguments: list[str]) -> Options:
     """Raises ConfigError for what cannot be meant, naming the nearest option; SystemExit after --help."""
-    parser = _parser()
-    known, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise ConfigError(_unknown(unknown[0], parser))
+    known = _parser().read(arguments, lambda word: f"--input {word}" if Path(word).suffix else f"--text {word!r}")
     options = Options(**vars(known))
     _check_place(options)
     if options.list_voices or options.list_devices:
@@ -102,11 +92,9 @@ def parse(arguments: list[str]) -> Options:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="run_local.py",
+        prog="python run_local.py",
         description="Talk to a machine that hears speech, sound and music.",
         epilog=EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     who = parser.add_argument_group("who answers")
     who.add_argument(
@@ -162,15 +150,6 @@ def _check_place(options: Options) -> None:
             raise ConfigError(
                 f"--{name} is set where the model runs, and with --server that is the server: leave it out"
             )
-
-
-def _unknown(word: str, parser: Parser) -> str:
-    if not word.startswith("-"):
-        meant = f"--input {word}" if Path(word).suffix else f"--text {word!r}"
-        return f"{word!r} stands alone: did you mean {meant}?"
-    names = [name for name in parser._option_string_actions if name.startswith("--")]
-    near = get_close_matches(word.partition("=")[0], names, 1, 0)
-    return f"there is no option {word!r}: did you mean {near[0]}? `python run_local.py --help` lists them all"
 
 
 def read_recordings(paths: list[Path]) -> list[Recorded]:
