@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.warm import Warm
 from voicechat.parts import PartError, Store
 from voicechat.parts.store import home
 
@@ -36,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Served:
     """A running server."""
 
-    process: subprocess.Popen
+    process: subprocess.Popen | Warm
     port: int
     scheme: str = "http"
     metrics_port: int | None = None
@@ -58,10 +60,24 @@ class Served:
 
 
 def start(*options: str) -> Served:
+    return _started(Warm(["--port", "0", *options], _environment()), options)
+
+
+def start_cold(*options: str) -> Served:
+    """As a person does, by its command."""
     command = [sys.executable, "-m", "web", "--port", "0", *options]
-    # one thread for the model: these tests share two cores with a browser
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment())
+    return _started(process, options)
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+    }  # one thread for the model: these tests share two cores with a browser
+
+
+def _started(process: subprocess.Popen | Warm, options: tuple[str, ...]) -> Served:
     found = re.search(r"(https?)://[^ ]*?:(\d+)", process.stdout.readline())
     assert found, "the server did not start: its message is above"
     served = Served(process, int(found[2]), found[1])
@@ -74,10 +90,20 @@ def start(*options: str) -> Served:
 @pytest.fixture
 def serve():
     """Start a server with these options; it is stopped after the test."""
+    yield from _serving(start)
+
+
+@pytest.fixture
+def serve_cold():
+    """The same, by its command: for tests of how it starts and how it ends."""
+    yield from _serving(start_cold)
+
+
+def _serving(begin: Callable[..., Served]) -> Iterator[Callable[..., Served]]:
     running = []
 
     def start_(*options: str) -> Served:
-        running.append(start(*options))
+        running.append(begin(*options))
         return running[-1]
 
     yield start_

@@ -102,9 +102,9 @@ async def in_the_middle_of_a_request(server):
 
 
 @pytest.mark.alone
-async def test_sigterm_while_ten_talk(serve, capfd, tmp_path, monkeypatch):
+async def test_sigterm_while_ten_talk(serve_cold, capfd, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    server = serve("--model", "echo", "--voice", "tone", "--tls")
+    server = serve_cold("--model", "echo", "--voice", "tone", "--tls")
     talkers = [Talker(server) for _ in range(10)]
     habits = [None] * 7 + [reads_nothing, keeps_talking, keeps_writing]
     talking = [asyncio.create_task(t.talk(h)) for t, h in zip(talkers, habits, strict=True)]
@@ -135,9 +135,9 @@ async def test_sigterm_while_ten_talk(serve, capfd, tmp_path, monkeypatch):
     assert capfd.readouterr().err == ""
 
 
-async def test_whoever_is_cut_off_in_mid_sentence_is_told_so(serve):
+async def test_whoever_is_cut_off_in_mid_sentence_is_told_so(serve_cold):
     """A sentence that is longer than the time for it."""
-    server = serve("--model", "echo", "--voice", "tone")
+    server = serve_cold("--model", "echo", "--voice", "tone")
     async with connect(server.wire, max_size=None) as client:
         for event in (item("and so on " * 100), {"type": "response.create"}):
             await client.send(json.dumps(event))
