@@ -37,7 +37,6 @@ TESTED_WITH := flite espeak-ng chromium libportaudio2 pulseaudio pulseaudio-util
 
 test: .venv/dev voice .venv/clients/agents/made $(TESTED_WITH:=.deb)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m alone
 

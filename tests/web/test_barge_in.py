@@ -380,6 +380,7 @@ def into_an_answer(page, url: str) -> None:
     page.wait_for_timeout(700)
 
 
+@pytest.mark.alone
 def test_an_interruption_is_silence_within_a_quarter_of_a_second(echo, page):
     into_an_answer(page, echo.url)
     speak(page, say("please stop and tell me something else"))
