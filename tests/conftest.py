@@ -22,8 +22,8 @@ os.environ["VOICECHAT_HOME"] = tempfile.gettempdir() + "/voicechat-no-parts"
 
 # Files that take half a minute and more, the longest first: begun last, one of them would be waited for alone.
 LONG = (
-    "test_types", "test_page", "test_kiosk", "test_comes_back", "test_run_local_server", "test_barge_in", "test_hostile",
-    "test_clips",
+    "test_types", "test_page", "test_kiosk", "test_comes_back", "test_run_local_server", "test_barge_in",
+    "test_hostile", "test_clips",
     "test_run_local", "test_fuzz", "test_doors", "test_versus_pipecat", "test_soak", "test_load", "test_standing_still",
     "test_stopping", "test_browser", "test_behaviour", "test_mini", "test_starving",
 )  # fmt: skip

@@ -74,12 +74,14 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(slots=True)
 class Engine:
-    """The loaded library and what its callback collects; only `languages` and `variants` are for others."""
+    """The loaded library and what its callback collects; only `languages`, `names` and `variants` are for others."""
 
     library: ctypes.CDLL
     callback: Callable[..., int]  # held, or the library would call freed memory
     languages: dict[str, str]
     """Language tag, in lower case -> voice file."""
+    names: dict[str, str]
+    """Language tag, in lower case -> what it is called in English."""
     variants: frozenset[str]
     sound: list[npt.NDArray[np.int16]]
     words: list[tuple[int, int]]
@@ -193,11 +195,12 @@ def _load() -> Engine:
     callback = _Callback(collect)
     library.espeak_SetSynthCallback(callback)
     variants = frozenset(path.name for path in (data / "voices" / "!v").iterdir())
-    return Engine(library, callback, _languages(library, data), variants, sound, words, failures)
+    return Engine(library, callback, *_languages(library, data), variants, sound, words, failures)
 
 
-def _languages(library: ctypes.CDLL, data: Path) -> dict[str, str]:
+def _languages(library: ctypes.CDLL, data: Path) -> tuple[dict[str, str], dict[str, str]]:
     found: dict[str, str] = {}
+    names: dict[str, str] = {}
     listing = library.espeak_ListVoices(None)
     index = 0
     while listing[index]:
@@ -206,7 +209,9 @@ def _languages(library: ctypes.CDLL, data: Path) -> dict[str, str]:
         # Some languages come without their dictionary; the library would stay silent in them.
         if (data / f"{tag.split('-')[0]}_dict").exists():
             found.setdefault(tag, info.file.decode())
+            names.setdefault(tag, info.name.decode())
         index += 1
-    for file in list(found.values()):
-        found.setdefault(Path(file).name.lower(), file)  # `en` and `fr`, where the tag is `en-gb` and `fr-fr`
-    return found
+    for tag, file in list(found.items()):  # `en` and `fr`, where the tag is `en-gb` and `fr-fr`
+        found.setdefault(Path(file).name.lower(), file)
+        names.setdefault(Path(file).name.lower(), names[tag])
+    return found, names

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import replace
 
 from streaming.audio import AudioChunk, AudioError
-from tts.voice import VoiceError
+from tts.text import Splitter
+from tts.voice import SpeechChunk, VoiceError
 from voicechat import voices
-from voicechat.blocking import Worker
+from voicechat.blocking import Urgency, Worker
 from voicechat.config import Config
 from voicechat.ending import ByEar
 from voicechat.errors import ConfigError, VoiceFailed
@@ -59,6 +61,19 @@ class VoiceChat:
         """One conversation by voice: every event, until the microphone ends."""
         async for event in self.session().talk(microphone):
             yield event
+
+    async def say(self, text: str, voice: str = "", speed: float = 1.0) -> AsyncGenerator[SpeechChunk, None]:
+        """A text in a voice, outside of any conversation: what those say comes first. Raises VoiceError."""
+
+        def spoken() -> Iterator[SpeechChunk]:
+            said = self.voice if (voice, speed) == ("", 1.0) else voices.load(voice or self.config.voice, speed)
+            splitter = Splitter()
+            for piece in (*splitter.push(text), *splitter.flush()):
+                yield from said.say(piece)
+
+        async with aclosing(self._speaking.stream(spoken, Urgency.PREPARE)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def close(self) -> None:
         self._thinking.close()

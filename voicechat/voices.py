@@ -21,10 +21,17 @@ class Listed:
     """A voice as a person chooses it. `megabytes`: what it takes on the disk; 0 where it comes with the program."""
 
     name: str
+    called: str
     language: str
     licence: str
     here: bool
     megabytes: int = 0
+
+    @property
+    def label(self) -> str:
+        """In a menu."""
+        fetched = () if self.here else (f"to be fetched, {self.megabytes} MB",)
+        return " · ".join((self.called, self.language, self.licence.partition(",")[0], *fetched))
 
 
 def load_for_operator(name: str) -> Voice:
@@ -75,11 +82,29 @@ def listed() -> Iterator[Listed]:
     from voicechat.parts import parts
 
     for part in parts().values():
-        if part.kind == "voice" and part.name.startswith("piper:"):
-            yield Listed(part.name, part.language, part.licence, _is_here(part.name), round(part.size / 1e6))
-    for name in voices():
-        licence = "with the program" if name == "tone" else "GPL-3.0"
-        yield Listed(name, name.partition(":")[2] or "en-us", licence, here=True)
+        if part.kind == "voice":
+            called, language = part.name.split("-")[1].title(), _language(part.language)
+            yield Listed(part.name, called, language, part.licence, _is_here(part.name), round(part.size / 1e6))
+    yield from map(_built_in, voices())
+
+
+def label(name: str) -> str:
+    """In a menu, of a voice that is not listed: a variant of espeak's, as in `espeak:en-us+f3`, or a folder."""
+    return _built_in(name).label if name.startswith("espeak:") else name
+
+
+def _built_in(name: str) -> Listed:
+    kind, _, variety = name.partition(":")
+    language, _, variant = (variety or "en-us").partition("+")
+    licence = "with the program" if kind == "tone" else "GPL-3.0"
+    return Listed(name, f"{kind} {variant}".strip(), _language(language), licence, here=True)
+
+
+def _language(tag: str) -> str:
+    """`en-US` -> English (America)."""
+    from tts.engine import engine
+
+    return engine().names.get(tag.lower(), tag).strip()
 
 
 def listing() -> str:

@@ -21,6 +21,7 @@ from web.connection import Limits, admit
 from web.gate import Gate
 from web.metrics import Metrics
 from web.options import Options
+from web.speech import Speech
 
 STATIC = Path(__file__).parent / "static"
 
@@ -28,6 +29,7 @@ STATIC = Path(__file__).parent / "static"
 def application(chats: dict[str, VoiceChat], options: Options, metrics_port: int | None = None) -> FastAPI:
     """Everything behind one port. `chats` are the models by name, the first being the default."""
     metrics, leaving, admission, clips = Metrics(), asyncio.Event(), Admission.of(options), Clips()
+    speech = Speech(next(iter(chats.values())))
     limits = Limits(options.max_session_min * 60, options.idle_min * 60)
 
     @asynccontextmanager
@@ -85,6 +87,10 @@ def application(chats: dict[str, VoiceChat], options: Options, metrics_port: int
     @app.post("/clips")
     async def clip(request: Request) -> Response:
         return await clips.take(request)
+
+    @app.post("/v1/audio/speech")
+    async def speak(request: Request) -> Response:
+        return await speech.take(request)
 
     @app.get("/favicon.ico")
     async def icon() -> Response:

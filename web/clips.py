@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import numpy as np
 from starlette.requests import Request
@@ -12,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from streaming.apart import Limits, decode
 from streaming.audio import AudioChunk, AudioError
+from web.leaving import unless_left
 
 LONGEST_S = 240.0  # of sound: more does not fit into one event of the wire
 AT_ONCE = 4  # recordings that are held in memory
@@ -34,7 +33,7 @@ class Clips:
         self._held += 1
         try:
             data = await request.body()
-            audio = await _unless_left(request, self._decode(data, request.query_params.get("name", "")))
+            audio = await unless_left(request, self._decode(data, request.query_params.get("name", "")))
         except AudioError as error:
             return _line(str(error), 422)
         finally:
@@ -47,23 +46,6 @@ class Clips:
     async def _decode(self, data: bytes, name: str) -> AudioChunk:
         async with self._decoders:
             return await decode(data, name, LIMITS)
-
-
-async def _unless_left(request: Request, work: Coroutine[Any, Any, AudioChunk]) -> AudioChunk | None:
-    """What the work makes; None where the client leaves first: then the work is cancelled."""
-
-    async def leave() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    working, leaving = asyncio.create_task(work), asyncio.create_task(leave())
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 def _line(told: str, status: int, headers: dict[str, str] | None = None) -> Response:

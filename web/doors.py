@@ -35,6 +35,7 @@ def _door(path: str, who: Who, *methods: str, is_file: bool = False, body: int =
 
 TOKEN_BYTES, TOKEN_S = 4096, 10.0
 CLIP_BYTES, CLIP_S = 32 * 2**20, 60.0
+SPEECH_BYTES, SPEECH_S = 64 * 2**10, 10.0
 
 DOORS = (
     _door("/healthz", Who.ANYBODY),
@@ -48,6 +49,7 @@ DOORS = (
     _door(f"/assets/{NAME}", Who.MEMBER, is_file=True),  # Gradio's scripts and styles
     _door("/metrics", Who.MEMBER),
     _door("/clips", Who.MEMBER, "POST", body=CLIP_BYTES, body_s=CLIP_S),
+    _door("/v1/audio/speech", Who.MEMBER, "POST", body=SPEECH_BYTES, body_s=SPEECH_S),
 )
 SOCKETS = ("/v1/realtime", "/realtime")
 """The WebSockets. They ask for the token themselves, because a browser sees nothing of a refused handshake."""

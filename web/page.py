@@ -57,12 +57,12 @@ def mount(app: FastAPI, models: list[str], config: Config) -> None:
 
 def _settings(models: list[str], config: Config) -> None:
     chosen = voices.full(config.voice)
-    here = [voice.name for voice in voices.listed() if voice.here]
-    natural = [name for name in here if name.startswith("piper:")]
-    voice = gr.Dropdown(
-        list(dict.fromkeys([chosen, *natural, *VOICES, *here])), value=chosen, label="Voice",
-        info="Counts from the next answer.", allow_custom_value=True,
-    )  # fmt: skip
+    with gr.Row(elem_id="vc-voice"):
+        voice = gr.Dropdown(
+            _voices(chosen), value=chosen, label="Voice", info="Counts from the next answer.",
+            allow_custom_value=True, min_width=0, scale=1,
+        )  # fmt: skip
+        hear = gr.Button("Hear it", elem_id="vc-hear", min_width=0, scale=0)
     model = gr.Dropdown(
         models, value=models[0], label="Model", info="Another one is told the conversation so far.",
         interactive=len(models) > 1,
@@ -79,6 +79,7 @@ def _settings(models: list[str], config: Config) -> None:
         False, label="Take background noise away", elem_id="vc-noise",
         info="By the browser, in a loud place. It then hears no music and no sounds.",
     )  # fmt: skip
+    hear.click(None, voice, None, js="(voice) => { voicechat.hear(voice); }")
     # No function: these run in the browser, and the server hears of them over the wire.
     for component, event, name in (
         (voice, "change", "voice"),
@@ -89,6 +90,16 @@ def _settings(models: list[str], config: Config) -> None:
     turns = "(eagerness) => { voicechat.update({ turnDetection: voicechat.semantic(eagerness) }); }"
     eagerness.change(None, eagerness, None, js=turns)
     noise.change(None, noise, None, js="(noise) => { voicechat.suppress(noise); }")
+
+
+def _voices(chosen: str) -> list[tuple[str, str]]:
+    """What the menu shows of each voice, and its name: first those that are most unlike each other."""
+    known = {voice.name: voice.label for voice in voices.listed()}
+    natural = [name for name in known if ":" in name and not name.startswith("espeak:")]
+    named: dict[str, str] = {}
+    for name in (chosen, *natural, *VOICES, *known):
+        named.setdefault(known.get(name) or voices.label(name), name)
+    return list(named.items())
 
 
 def _fragment(name: str) -> str:

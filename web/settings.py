@@ -13,6 +13,7 @@ from voicechat.turn import Wanted
 from voicechat.turntaking import Patience, Policy
 from web.schema import Refused, check_shape
 from web.sound import Format
+from web.voicenames import voice_named
 
 PCM = {"type": "audio/pcm", "rate": 24_000}
 SERVER_VAD = {
@@ -26,13 +27,6 @@ SERVER_VAD = {
 SEMANTIC_VAD = {"type": "semantic_vad", "eagerness": "auto", "create_response": True, "interrupt_response": True}
 PATIENCE = {"low": 1.6, "medium": 1.0, "auto": 1.0, "high": 0.6}  # by eagerness: a factor
 UNJUDGED_S = {"low": 1.0, "medium": 0.5, "auto": 0.5, "high": 0.3}  # with a model that cannot judge
-
-# The names that OpenAI's clients send without being asked, as voices that differ as clearly as ours can.
-VOICES = {
-    "alloy": "auto", "ash": "espeak:en-us+m3", "ballad": "espeak:en-gb+m2", "coral": "espeak:en-us+f2",
-    "echo": "espeak:en-us+m7", "sage": "espeak:en-gb+f3", "shimmer": "espeak:en-us+f4", "verse": "espeak:en-gb",
-    "marin": "espeak:en-us+f3", "cedar": "espeak:en-gb+m7",
-}  # fmt: skip
 
 
 class Settings:
@@ -124,16 +118,14 @@ class Settings:
         return Policy(True, *asked, adapted, holds=self._holds, idle_s=idle_s)
 
     def _load(self, output: dict[str, Any]) -> Voice:
-        name, voice = output["voice"], self._default[1]
-        if isinstance(name, dict):
-            name = name.get("id", "")
+        name, voice = voice_named(output["voice"]), self._default[1]
         speed = output["speed"] or 1.0
         if not 0.25 <= speed <= 1.5:
             raise Refused("invalid_value", f"speed {speed} cannot be had: 0.25 to 1.5", "session.audio.output.speed")
         if name == self._default[0] and speed == 1.0:
             return voice
         try:
-            return voices.load(VOICES.get(name, name), speed)
+            return voices.load(name, speed)
         except VoiceError as error:
             raise Refused("invalid_value", str(error), "session.audio.output.voice") from None
 

@@ -25,7 +25,8 @@ from web.server import HANDSHAKE_S, HEADER_S, MAX_HEADER, PER_ADDRESS
 
 # What is open, by the route that answers.
 OPEN = {
-    "/healthz", "/readyz", "/metrics", "/kiosk", "/token", "/clips", "/favicon.ico", "/static", "/static/js", *SOCKETS,
+    "/healthz", "/readyz", "/metrics", "/kiosk", "/token", "/clips", "/v1/audio/speech", "/favicon.ico", "/static",
+    "/static/js", *SOCKETS,
     "/static/{path:path}",  # Gradio's, behind the folder of ours
     "/", "/theme.css", "/assets/{path:path}",  # of Gradio, what the page is made of
 }  # fmt: skip

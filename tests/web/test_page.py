@@ -465,6 +465,39 @@ def test_settings_reach_the_server(server, visit):
     assert "nobody" in page.inner_text("#problem")
 
 
+def test_a_voice_is_heard_before_it_is_chosen(server, visit):
+    """The microphone rests meanwhile; a second press ends it; a voice that is not there is a problem, and no more."""
+    page = visit(server.url)
+    page.evaluate("""() => {
+        window.played = [];
+        const play = HTMLMediaElement.prototype.play;
+        HTMLMediaElement.prototype.play = function () { played.push(this); return play.call(this); };
+    }""")
+    page.click("#start")
+    wait_for_state(page, "listening")
+    page.click("#vc-settings > button")
+    menu = page.get_by_label("Voice")
+    menu.click()
+    page.get_by_role("option", name="espeak f3 · English (America) · GPL-3.0").click()
+    page.wait_for_function("voicechat.conversation.voice === 'espeak:en-us+f3'")
+    page.click("#vc-hear")
+    page.wait_for_function("played.length === 1 && played[0].currentTime > 0")
+    assert page.inner_text("#vc-hear") == "Stop" and page.evaluate("voicechat.conversation.muted")
+    assert 4 < page.evaluate("played[0].duration") < 10
+    page.click("#vc-hear")
+    page.wait_for_function("document.getElementById('vc-hear').innerText === 'Hear it'")
+    assert page.evaluate("played[0].paused && !voicechat.conversation.muted")
+    page.wait_for_timeout(500)
+    assert page.evaluate("voicechat.conversation.state") == "listening" and page.is_hidden("#problem")
+    menu.fill("espeak:nobody")
+    menu.press("Enter")
+    page.click("#vc-hear")
+    page.wait_for_function("document.getElementById('problem-message').innerText.includes(\"'espeak:nobody'\")")
+    assert page.evaluate("played.length") == 1 and page.inner_text("#vc-hear") == "Hear it"
+    assert ["400 (Bad Request)" in line for line in page.complaints] == [True]  # the browser's own line
+    page.complaints.clear()
+
+
 def test_music_and_sounds_come_through_unless_noise_is_to_be_taken_away(server, visit):
     page = visit(server.url)
     page.click("#start")

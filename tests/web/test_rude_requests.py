@@ -19,7 +19,8 @@ METHODS = ("GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "GÉT", "CONNECT")
 PATHS = (
     "/", "/kiosk", "/token", "/clips", "/metrics", "/readyz", "/healthz", "/static/page.js", "/theme.css",
     "/assets/x.js", "/favicon.ico", "/v1/realtime", "/static/js/x", "/static/.", "/static/x%00", "/kiosk?%ff",
-    "/readyz?origin=%ff%00", "/clips?name=%ff%0d%0a", "/token?x", "/%ff", "*", "/static/page.js?%", "//",
+    "/readyz?origin=%ff%00", "/clips?name=%ff%0d%0a", "/token?x", "/%ff", "*",
+    "/static/page.js?%", "//", "/v1/audio/speech",
 )  # fmt: skip
 HEADERS = (
     "Host: é", "Host:", "Origin: null", "Origin: http://localhost", "Origin: ÿ", 'Cookie: a="',

@@ -3,6 +3,7 @@
 import { acceptDrops, card, Tray } from "./clips.js";
 import { Conversation, expose, semantic } from "./conversation.js";
 import { Orb } from "./orb.js";
+import { Sample } from "./hear.js";
 import { hideToken, showToken } from "./token.js";
 import { Transcript } from "./transcript.js";
 
@@ -28,7 +29,9 @@ export async function build() {
   const transcript = new Transcript({ scroll: $("scroll"), list: $("log"), live: $("said"), empty: $("empty") });
   const update = (settings) => conversation.update(settings);
   const suppress = (noise) => conversation.suppress(noise);
-  expose(conversation, { update, suppress, semantic });
+  const sample = new Sample(conversation);
+  const hear = (voice) => sample.hear(voice, $("vc-hear")); // which is there once the settings have been opened
+  expose(conversation, { update, suppress, semantic, hear });
   new Orb($("orb"), conversation);
 
   showState(conversation);

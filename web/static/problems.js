@@ -19,6 +19,7 @@ const KNOWN = {
     "The server refuses this page.",
     "Whoever runs it can let this page in with --origin, or let the proxy pass the header Host on. Trying again.",
   ],
+  voice: ["This voice cannot be heard now.", "Choose another one; the conversation goes on as before."],
   typed: ["Nothing was typed.", "Write what you want to ask, or attach a clip."],
   clip: ["This file could not be read as sound.", "Attach a WAV, MP3, Ogg, FLAC or M4A file."],
 };
