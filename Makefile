@@ -3,6 +3,7 @@
 # make test   everything CI runs        make check  lint and types alone
 # make train  mini, from nothing        make bench  the figures in the README
 # make clients  other people's programs against the server
+# make xtts     the voice XTTS, on a tiny network (it needs a CUDA GPU to speak in earnest)
 # make behaviour  how turns are taken, against what is wanted
 # make soak     5,000 conversations: is the server afterwards what it was?
 # make versus   the same questions to us and to a plain pipecat pipeline
@@ -16,7 +17,7 @@ HOURS ?= 3
 
 PORT ?= 7860
 
-.PHONY: run talk demo voice test check clients train bench behaviour soak fuzz versus lock clean
+.PHONY: run talk demo voice test check clients xtts train bench behaviour soak fuzz versus lock clean
 
 run: .venv/run voice
 	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
@@ -96,6 +97,16 @@ clients: .venv/dev flite.deb .venv/clients/agents/made .venv/clients/livekit/mad
 	$(BIN)/python -m venv --without-pip $(@D)
 	$(BIN)/pip --python $(@D)/bin/python install --quiet --disable-pip-version-check --no-compile $(PIP_OPTIONS) --no-deps -r $<
 	@touch $@
+
+# XTTS's packages, which want others than ours, beside ours, for its tests. Their native part of torchaudio is for CUDA.
+.venv/xtts/made: tests/tts/xtts.txt | .venv/dev
+	@rm -rf $(@D)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile $(PIP_OPTIONS) --no-deps --target $(@D) -r $<
+	@rm -f $(@D)/torchaudio/lib/_torchaudio*.so
+	@touch $@
+
+xtts: .venv/xtts/made flite.deb espeak-ng.deb
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/tts/test_xtts.py
 
 .venv/clients/js/made: tests/clients/package.json tests/clients/package-lock.json | .venv/made
 	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
