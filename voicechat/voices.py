@@ -13,6 +13,7 @@ CHOICE = "piper:joe where it has been fetched, else espeak"
 NATURAL = "piper:joe"
 PLAIN = "espeak"
 SHORT = {NATURAL: "piper:en_US-joe-medium"}
+KOKORO = "kokoro"
 SLOWEST, FASTEST = 0.5, 2.0
 
 
@@ -39,16 +40,18 @@ def load(name: str = CHOSEN, speed: float = 1.0) -> Voice:
     """The voice of that name, `speed` against its usual one; the nearest it can, where it cannot.
 
     Names: `auto` (the natural one if it is on the disk), `piper:joe`, another of Piper's as in
-    `piper:en_GB-alba-medium`, and those that `tts.voice.load_voice` takes. Nothing is fetched. Raises VoiceError.
+    `piper:en_GB-alba-medium`, a style of Kokoro's as in `kokoro:jf_alpha`, and those that `tts.voice.load_voice`
+    takes. Nothing is fetched. Raises VoiceError.
     """
     name = full(name)
     speed = min(FASTEST, max(SLOWEST, speed))
-    if not name.startswith("piper:"):
+    kind, _, style = name.partition(":")
+    if kind not in ("piper", KOKORO):
         return load_voice(name, speed)
     from voicechat.parts import PartError, Store  # here, not above: a terminal of another server needs none of it
 
     try:
-        return _piper(Store().folder(name), speed)
+        return _kokoro(style, speed) if kind == KOKORO else _piper(Store().folder(name), speed)
     except PartError as error:
         raise VoiceError(str(error)) from None
 
@@ -72,11 +75,18 @@ def notice() -> str:
 
 def listed() -> Iterator[Listed]:
     """Every voice that can be had: those on the disk, those that can be fetched, and espeak's."""
-    from voicechat.parts import parts
+    from voicechat.parts import part, parts
+    from voicechat.parts.manifest import INSIDE, STYLES
 
-    for part in parts().values():
-        if part.kind == "voice" and part.name.startswith("piper:"):
-            yield Listed(part.name, part.language, part.licence, _is_here(part.name), round(part.size / 1e6))
+    for each in parts().values():
+        if each.kind == "voice" and each.name.startswith("piper:"):
+            yield Listed(each.name, each.language, each.licence, _is_here(each.name), round(each.size / 1e6))
+    for style in (*INSIDE, *STYLES):
+        own = part(f"{KOKORO}:{style}")
+        wanted = (own, *map(part, own.needs))
+        here = all(_is_here(each.name) for each in wanted)
+        size = sum(each.size for each in wanted)
+        yield Listed(f"{KOKORO}:{style}", own.language, own.licence, here, round(size / 1e6))
     for name in voices():
         licence = "with the program" if name == "tone" else "GPL-3.0"
         yield Listed(name, name.partition(":")[2] or "en-us", licence, here=True)
@@ -99,6 +109,18 @@ def _piper(folder: Path, speed: float) -> Voice:
 
     voice = Piper(folder, speed)
     return Following(voice, voice.language, speed)
+
+
+def _kokoro(style: str, speed: float) -> Voice:
+    from tts import kokoro
+    from tts.espeak import Espeak
+    from tts.following import Following
+    from tts.resampled import Resampled
+    from voicechat.parts import Store
+
+    own = Store().folder(f"{KOKORO}:{style}")  # first: its message names what brings both
+    voice = kokoro.Kokoro(Store().folder(KOKORO), kokoro.style(own, style), speed)
+    return Following(voice, voice.language, speed, lambda name, words: Resampled(Espeak(name, words), voice.rate))
 
 
 def _is_here(part: str) -> bool:
