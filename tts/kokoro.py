@@ -33,10 +33,11 @@ from tts.voice import SpeechChunk, VoiceError
 
 Floats = npt.NDArray[np.float32]
 RATE = 24_000
-LONG = 60  # symbols that are made at once, some 4 s of speech, unless a word is longer
+LONG = 60  # symbols that are made at once, some 4 s of speech
 WORD = 8  # symbols by which a run may be longer than its share, so that the last one is no shorter than the others
 EACH = 2  # convolutions in a step: no longer than 0.2 s of a slow core
 NETWORK, SYMBOLS = "kokoro.onnx", "vocab.json"
+INPUTS = {"tokens", "style", "speed"}
 NOTHING = np.zeros(0, np.float32)
 LONGEST, WIDTH = 510, 256  # of a style: a vector for each number of symbols
 
@@ -71,6 +72,8 @@ class Network:
     def __init__(self, file: Path) -> None:
         try:
             model = onnx.load(file)
+            if {given.name for given in model.graph.input} != INPUTS:
+                raise LookupError("other inputs")
             self._steps = Steps(model, (model.graph.output[0].name, _durations(model.graph)), EACH)
         except (DecodeError, LookupError, StopIteration, Fail, InvalidGraph, RuntimeException) as error:
             raise ValueError(f"{file.name} is not the network of Kokoro") from error
