@@ -128,6 +128,15 @@ def joe() -> Path:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def kokoro() -> Path:
+    """The folder of Kokoro's network and of the styles that come with it."""
+    try:
+        return Store(Path(os.environ["VOICECHAT_TEST_HOME"])).folder("kokoro")
+    except PartError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def natural(joe, monkeypatch):
     """What has been fetched is there, as for a user."""

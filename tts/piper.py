@@ -5,10 +5,10 @@ The phonemes are espeak-ng's, with which these voices were trained.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Iterator
+from functools import cache
 from itertools import accumulate
+from operator import methodcaller
 from pathlib import Path
 from typing import Literal
 
@@ -17,18 +17,13 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 from pydantic import BaseModel, ValidationError
 
 from tts.captioned import captioned
-from tts.engine import Setting, engine, phonemes
+from tts.clauses import Clause, Clauses, phonemes_of
 from tts.loudness import MEASURED, gain, limited
-from tts.pronunciation import Pronunciation, pronounce
-from tts.spoken import Unit, spoken
-from tts.text import Splitter
 from tts.vits import Vits
 from tts.voice import SpeechChunk, VoiceError
-from tts.words import closing_mark
 
 LONG = 100  # symbols: a longer text is made clause by clause, because they all come before the first sound
 LONGEST = 300  # that are made at once, whatever the text: the network's memory grows with their square
-LONG_TEXT = 400  # characters, so many that there is no need to look how many symbols they are
 BEGIN, END, BETWEEN = "^", "$", "_"
 
 
@@ -75,10 +70,9 @@ class Piper:
             ) from None
         self.name, self.rate = f"piper:{file.stem}", self._said.audio.sample_rate
         self.language = self._said.espeak.voice
-        known = engine().languages.get(self.language)
-        if known is None:
-            raise VoiceError(f"{self.name} speaks {self.language}, which espeak-ng does not know: take another voice")
-        self._phonemes = partial(_phonemes, Setting(known, speed=165, pitch=50))
+        self._clauses = Clauses(
+            self.language, phonemes_of(self.language, self.name), LONG, methodcaller("cut", LONGEST)
+        )
         self._slower = self._said.inference.length_scale / speed
         self._gain = 1.0
         if self._vits.gain is None:
@@ -88,32 +82,13 @@ class Piper:
 
     def say(self, text: str) -> Iterator[SpeechChunk]:
         """See `Voice.say`. Some chunks are empty: a listener who has left need not wait for sound."""
-        if len(text) <= LONG_TEXT:
-            units = spoken(text, self.language)
-            whole = self._pronounce(units)
-            if len(whole.symbols) <= LONG:
-                yield from self._speak(units, whole, text)
-                return
-        splitter = Splitter()
-        for piece in [*splitter.push(text), *splitter.flush()]:
-            units = spoken(piece, self.language)
-            yield from self._speak(units, self._pronounce(units), piece)
+        for clause in self._clauses.of(text):
+            yield from self._sound(clause)
 
-    def _pronounce(self, units: Sequence[Unit]) -> Pronunciation:
-        return pronounce([unit.spoken for unit in units], self._phonemes)
-
-    def _speak(self, units: Sequence[Unit], pronunciation: Pronunciation, text: str) -> Iterator[SpeechChunk]:
-        written, told = [unit.written for unit in units], 0
-        for piece in pronunciation.cut(LONGEST):
-            until = told + len(piece.ends)
-            mark = closing_mark(text) if until == len(units) else ""
-            yield from self._sound(piece, written[told:until], mark)
-            told = until
-
-    def _sound(self, pronunciation: Pronunciation, written: Sequence[str], mark: str) -> Iterator[SpeechChunk]:
-        nothing = np.zeros(0, np.float32)
+    def _sound(self, clause: Clause) -> Iterator[SpeechChunk]:
+        pronunciation, nothing = clause.pronunciation, np.zeros(0, np.float32)
         if not any(map(str.isalpha, pronunciation.symbols)):
-            yield SpeechChunk(nothing, self.rate, "".join(written))
+            yield SpeechChunk(nothing, self.rate, "".join(clause.written))
             return
         ids = [self._ids(symbol) for symbol in pronunciation.symbols]
         table, settings = self._said.phoneme_id_map, self._said.inference
@@ -128,7 +103,7 @@ class Piper:
             numbers = [0, *accumulate(map(len, ids))]
             ends = [int(reached[len(begin) + numbers[end] - 1]) for end in pronunciation.ends]
             sound = (limited(samples * np.float32(self._gain)) for samples in self._vits.sound(latent))
-            yield from captioned(sound, self.rate, written, ends, mark)
+            yield from captioned(sound, self.rate, clause.written, ends, clause.mark)
         except (Fail, RuntimeException) as error:
             raise VoiceError(f"{self.name} failed on this piece ({error}); its text is still shown") from error
 
@@ -141,7 +116,3 @@ class Piper:
 def network(file: Path) -> Vits:
     """The network in a file, loaded once for all conversations (about a second, 190 MB)."""
     return Vits(file)
-
-
-def _phonemes(setting: Setting, text: str) -> str:
-    return unicodedata.normalize("NFD", phonemes(setting, text))

@@ -94,10 +94,12 @@ def _settings(models: list[str], config: Config) -> None:
 
 def _voices(chosen: str) -> list[tuple[str, str]]:
     """What the menu shows of each voice, and its name: first those that are most unlike each other."""
-    known = {voice.name: voice.label for voice in voices.listed()}
-    natural = [name for name in known if ":" in name and not name.startswith("espeak:")]
+    listed = list(voices.listed())
+    known = {voice.name: voice.label for voice in listed}
+    here = [voice.name for voice in listed if voice.here]
+    natural = [name for name in here if ":" in name and not name.startswith("espeak:")]
     named: dict[str, str] = {}
-    for name in (chosen, *natural, *VOICES, *known):
+    for name in (chosen, *natural, *VOICES, *here, *known):
         named.setdefault(known.get(name) or voices.label(name), name)
     return list(named.items())
 

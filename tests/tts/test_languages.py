@@ -1,12 +1,16 @@
 """Which language a text is in, and a voice that leaves the others to espeak-ng."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import soxr
 
 from tts.engine import engine
 from tts.espeak import Espeak
 from tts.following import Following
 from tts.languages import SPOKEN, language_of
+from tts.resampled import Resampled
 from tts.voice import SpeechChunk
 
 
@@ -75,3 +79,26 @@ def test_a_voice_at_another_rate_says_all_itself():
         rate = 16_000
 
     assert (said(Following(Slow(), "en-us"), "Der Himmel ist blau, weil das Licht gestreut wird.") == 0.5).all()
+
+
+def test_at_another_rate_a_voice_says_the_same():
+    """As one stream: chunks, also empty ones, are not heard."""
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 10_000).astype(np.float32)
+
+    class Chunked(Own):
+        def say(self, text):
+            for begin, end in pairwise([0, 0, 700, 705, 705, 5000, 10_000]):
+                yield SpeechChunk(sound[begin:end], self.rate, text[begin:end])
+
+    voice = Resampled(Chunked(), 24_000)
+    assert (voice.name, voice.rate) == ("own", 24_000)
+    assert np.array_equal(said(voice, "a" * 8_000), soxr.resample(sound, Espeak.rate, 24_000))
+
+
+def test_a_voice_at_another_rate_may_have_others_at_its_own():
+    class Fast(Own):
+        rate = 24_000
+
+    voice = Following(Fast(), "en-us", others=lambda name, words: Resampled(Espeak(name, words), 24_000))
+    assert not (said(voice, "Der Himmel ist blau, weil das Licht gestreut wird.") == 0.5).any()
+    assert (said(voice, "The sky is blue because of it.") == 0.5).all()

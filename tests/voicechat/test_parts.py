@@ -17,6 +17,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
+import numpy as np
 import pytest
 
 from voicechat.parts import PartError, Store, manifest, part, parts, wheels
@@ -475,6 +476,38 @@ def test_a_name_that_no_part_has(store, name):
     for does in (store.folder, store.state, store.verify, store.remove, lambda n: store.fetch(n, lambda *_: None)):
         with pytest.raises(PartError, match="no part is called"):
             does(name)
+
+
+def test_what_a_part_needs_comes_with_it_once(server, store, monkeypatch):
+    """A style of Kokoro's is no use without the network, and this is fetched for the first style alone."""
+    content = bytes(manifest.STYLE_SIZE)
+    address = f"/{manifest.KOKORO_HUB}/resolve/{manifest.KOKORO_REVISION}/voices"
+    server.files |= {f"{address}/af_heart.bin": content, f"{address}/af_sky.bin": content}
+    use(monkeypatch, described(model__onnx=(MODEL, [hub("model.onnx")])).model_copy(update={"name": "kokoro"}))
+    for name in ("kokoro:af_heart", "kokoro:af_sky"):
+        with pytest.raises(PartError, match=f"fetch it: python -m voicechat.parts fetch {name}"):
+            store.folder(name)
+        folder = store.fetch(name, lambda *_: None)
+        assert folder == store.folder(name) and [path.name for path in folder.glob("*.bin")] == [f"{name[7:]}.bin"]
+        assert (store.folder("kokoro") / "model.onnx").read_bytes() == MODEL
+    assert len(server.ranges(HUB)) == 1
+    server.files[f"{address}/bf_emma.bin"] = content[1:]
+    with pytest.raises(PartError, match=r"kokoro:bf_emma cannot be fetched: .* broke off after"):
+        store.fetch("kokoro:bf_emma", lambda *_: None)
+
+
+def test_the_styles_that_come_with_the_network(store):
+    for style in manifest.INSIDE:
+        assert part(f"kokoro:{style}") is parts()["kokoro"]
+    with pytest.raises(PartError, match=r"kokoro is not on this disk; .* python -m voicechat.parts fetch kokoro"):
+        store.folder("kokoro:jf_alpha")
+    assert store.state("kokoro:jf_alpha") == "absent"
+    with pytest.raises(PartError, match=r"no style 'af_hart'; .* one of these: jf_alpha.*af_heart.*bf_emma"):
+        part("kokoro:af_hart")
+
+
+def test_the_styles_are_those_of_the_file(kokoro):
+    assert set(np.load(kokoro / "voices_ja.npz").files) == set(manifest.INSIDE)
 
 
 def test_the_manifest():

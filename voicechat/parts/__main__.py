@@ -18,7 +18,8 @@ from voicechat.voices import full
 
 EPILOG = """\
 Nothing that comes with a part is ever run. They are kept in $VOICECHAT_HOME, or in the cache folder of the platform.
-Any other voice of Piper's has a name as in piper:en_GB-alba-medium and comes from the model hub.
+Any other voice of Piper's has a name as in piper:en_GB-alba-medium and comes from the model hub,
+and so does an English style of Kokoro's, as in kokoro:af_heart.
 Exit code: 0 done, 1 it failed, 2 it cannot be meant."""
 
 

