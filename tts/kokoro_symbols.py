@@ -10,7 +10,7 @@ _BOTH = {
     "r": "ɹ", "x": "k", "ɬ": "l", "ɐ": "ə", "ʔ": "t", "ʔn\u0329": "tᵊn", "n\u0329": "ᵊn", "l\u0329": "ᵊl",
 }  # fmt: skip
 _TABLES = {
-    "en-us": _BOTH | {"oʊ": "O", "o": "ɔ", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": "", "ɾ": "T"},
+    "en-us": _BOTH | {"oʊ": "O", "o": "ɔ", "ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": ""},
     "en-gb": _BOTH | {"əʊ": "Q", "eə": "ɛː", "iə": "ɪə"},
 }
 _ANY = {language: re.compile("|".join(sorted(table, key=len, reverse=True))) for language, table in _TABLES.items()}
