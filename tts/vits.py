@@ -22,6 +22,8 @@ from google.protobuf.message import DecodeError
 from onnx.utils import Extractor
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
+from tts.inference import session
+
 Floats = npt.NDArray[np.float32]
 FIRST = 20  # frames in the first stretch of sound
 STRETCH = 40  # in the later ones, so that no run takes longer than 50 ms of a slow core
@@ -59,7 +61,7 @@ class Vits:
             cuts = Cuts.of(graph.graph)
             extract = Extractor(graph).extract_model
             inputs = [given.name for given in graph.graph.input]
-            self._text = _session(extract(inputs, [cuts.latent, cuts.durations]))
+            self._text = session(extract(inputs, [cuts.latent, cuts.durations]))
             self._speakers = "sid" in inputs
             self._parts: list[Part] = []
             columns = 1
@@ -71,7 +73,7 @@ class Vits:
                 part = extract(begins, [ends])
                 sees, wider = _extent(part.graph, begins[0])
                 sees, columns = math.ceil(sees / columns), columns * wider
-                self._parts.append(Part(_session(part), sees, columns, stretch))
+                self._parts.append(Part(session(part), sees, columns, stretch))
         except (DecodeError, StopIteration, LookupError, Fail) as error:
             raise ValueError(f"{file.name} is not the network of a Piper voice") from error
         self.frame = columns
@@ -182,13 +184,6 @@ class Cuts:
         while noise.op_type != "Add":
             noise = next(node for node in graph.node if noise.output[0] in node.input)
         return cls(durations, noise.output[0], mask, flown, ups[1].input[0])
-
-
-def _session(model: Any) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _extent(graph: Any, begins: str) -> tuple[float, int]:

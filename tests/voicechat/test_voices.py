@@ -93,7 +93,7 @@ def test_a_style_of_its_own_needs_the_network_too(little):
     np.ones(510 * 256, "<f4").tofile(folder / "bf_emma.bin")
     assert voices.load("kokoro:bf_emma").name == "kokoro:bf_emma"
     listed = {each.name: each for each in voices.listed()}
-    assert listed["kokoro:bf_emma"].here and listed["kokoro:bf_emma"].language == "en-GB"
+    assert listed["kokoro:bf_emma"].here and listed["kokoro:bf_emma"].language == "English (Great Britain)"
     assert listed["kokoro:jf_alpha"].here and not listed["kokoro:af_heart"].here
     (little / "kokoro.onnx").unlink()
     with pytest.raises(VoiceError, match=r"kokoro is not on this disk; .* fetch kokoro"):
@@ -123,4 +123,17 @@ def refusal(name: str) -> str:
 def test_the_list(natural):
     listed = {each.name: each for each in voices.listed()}
     assert listed[NATURAL].here and listed[NATURAL].megabytes == 63 and "MIT" in listed[NATURAL].licence
-    assert listed["espeak:de"].language == "de" and all(each.licence for each in listed.values())
+    assert listed["espeak:de"].language == "German" and all(each.licence for each in listed.values())
+    assert listed[NATURAL].label == "Joe · English (America) · MIT"
+    assert listed[
+        "kokoro:af_heart"
+    ].label == "Heart (Kokoro) · English (America) · Apache-2.0 · to be fetched, 95 MB" or (
+        listed["kokoro:af_heart"].here
+    )
+
+
+@pytest.mark.parametrize("name", ["xtts", "xtts:Ana Florence", "xtts:/etc/passwd.wav"])
+def test_xtts_where_it_was_not_fetched(name):
+    assert "xtts is not on this disk" in refusal(name) and refusal(name).endswith("fetch xtts")
+    listed = {each.name: each for each in voices.listed()}["xtts"]
+    assert listed.label.endswith("17 languages · Coqui Public Model License · to be fetched")
