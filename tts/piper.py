@@ -94,16 +94,18 @@ class Piper:
         table, settings = self._said.phoneme_id_map, self._said.inference
         begin = table[BEGIN] + table[BETWEEN]
         try:
-            latent = self._vits.latent(
+            for latent in self._vits.latent(
                 [*begin, *(number for some in ids for number in some), *table[END]],
                 settings.noise_scale, self._slower, settings.noise_w,
-            )  # fmt: skip
-            yield SpeechChunk(nothing, self.rate, "")
-            reached = np.cumsum(latent.durations) * self._vits.frame
-            numbers = [0, *accumulate(map(len, ids))]
-            ends = [int(reached[len(begin) + numbers[end] - 1]) for end in pronunciation.ends]
-            sound = (limited(samples * np.float32(self._gain)) for samples in self._vits.sound(latent))
-            yield from captioned(sound, self.rate, clause.written, ends, clause.mark)
+            ):  # fmt: skip
+                yield SpeechChunk(nothing, self.rate, "")
+                if latent is None:
+                    continue
+                reached = np.cumsum(latent.durations) * self._vits.frame
+                numbers = [0, *accumulate(map(len, ids))]
+                ends = [int(reached[len(begin) + numbers[end] - 1]) for end in pronunciation.ends]
+                sound = (limited(samples * np.float32(self._gain)) for samples in self._vits.sound(latent))
+                yield from captioned(sound, self.rate, clause.written, ends, clause.mark)
         except (Fail, RuntimeException) as error:
             raise VoiceError(f"{self.name} failed on this piece ({error}); its text is still shown") from error
 

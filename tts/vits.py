@@ -23,11 +23,13 @@ from onnx.utils import Extractor
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from tts.inference import session
+from tts.steps import Steps
 
 Floats = npt.NDArray[np.float32]
 FIRST = 20  # frames in the first stretch of sound
-STRETCH = 40  # in the later ones, so that no run takes longer than 50 ms of a slow core
-FLOW_STRETCH = 160  # the flow is light, and sees far
+STRETCH = 32  # in the later ones, so that no run takes longer than 50 ms of a slow core
+FLOW_STRETCH = 112  # the flow is light, and sees far
+EACH = 16  # convolutions in a step of the first part
 EMPTY = np.zeros(0, np.float32)
 
 
@@ -61,7 +63,8 @@ class Vits:
             cuts = Cuts.of(graph.graph)
             extract = Extractor(graph).extract_model
             inputs = [given.name for given in graph.graph.input]
-            self._text = session(extract(inputs, [cuts.latent, cuts.durations]))
+            latent = (cuts.latent, cuts.durations)
+            self._text = Steps(extract(inputs, latent), latent, EACH)
             self._speakers = "sid" in inputs
             self._parts: list[Part] = []
             columns = 1
@@ -81,8 +84,8 @@ class Vits:
         self.gain: float | None = None
         """What makes it as loud as other voices, as soon as somebody has measured it."""
 
-    def latent(self, symbols: list[int], noise: float, slower: float, duration_noise: float) -> Latent:
-        """What these symbols will sound like; `slower` is a factor on every duration."""
+    def latent(self, symbols: list[int], noise: float, slower: float, duration_noise: float) -> Iterator[Latent | None]:
+        """What these symbols will sound like; None after each step before. `slower` is a factor on every duration."""
         given: dict[str, Any] = {
             "input": np.array([symbols], np.int64),
             "input_lengths": np.array([len(symbols)], np.int64),
@@ -90,8 +93,8 @@ class Vits:
         }
         if self._speakers:
             given["sid"] = np.zeros(1, np.int64)
-        columns, durations = self._text.run(None, given)
-        return Latent(durations.ravel().astype(np.int64), columns)
+        for made in self._text.run(given):
+            yield Latent(made[1].ravel().astype(np.int64), made[0]) if made else None
 
     def sound(self, latent: Latent) -> Iterator[Floats]:
         """The samples, stretch by stretch; an empty one after each run that brings none yet."""

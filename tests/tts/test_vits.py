@@ -15,7 +15,7 @@ def network(joe):
 
 
 def made(network: Vits, symbols: list[int] = SYMBOLS, noise: float = 0.667, slower: float = 1.0) -> tuple:
-    latent = network.latent(symbols, noise, slower, 0.0)
+    *_, latent = network.latent(symbols, noise, slower, 0.0)
     return latent, list(network.sound(latent))
 
 
