@@ -19,6 +19,13 @@ PIPER = re.compile(r"piper:(([a-z]{2,3})_([A-Z]{2}))-([a-z0-9_]{1,40})-(x_low|lo
 PIPER_VOICES, REVISION = "rhasspy/piper-voices", "v1.0.0"
 LARGEST = 2**28  # bytes of a file whose size nobody has written down
 
+Kind = Literal["voice", "listener"]
+GOES_ON: dict[Kind, str] = {
+    "voice": "conversations go on with espeak",
+    "listener": "conversations go on without it",
+}
+"""What works without a part of that kind."""
+
 Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Plain = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a file name that leads nowhere else
 
@@ -74,7 +81,7 @@ class File(Strict):
 
 class Part(Strict):
     name: str
-    kind: Literal["voice"]
+    kind: Kind
     language: str
     licence: str
     origin: str
@@ -84,6 +91,11 @@ class Part(Strict):
     def size(self) -> int:
         """Bytes, as far as they are known."""
         return sum(file.size or 0 for file in self.files)
+
+    @property
+    def goes_on(self) -> str:
+        """What works without it, for a message."""
+        return GOES_ON[self.kind]
 
 
 @cache
