@@ -6,12 +6,11 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench import report
-from voicechat.parts import Store
-from voicechat.parts.manifest import PartError
+from voicechat.parts import PartError, Store
 
 PART = "whisper:base"
 ENVIRONMENT = report.ROOT / ".venv" / "clients" / "whisper"
@@ -46,8 +45,9 @@ def listener() -> Iterator[Callable[[Path], str]]:
             return found
 
         def heard(wav: Path) -> str:
-            asked.write(f"{wav.absolute()}\n")
-            asked.flush()
+            with suppress(BrokenPipeError):  # it has ended, which its answer tells
+                asked.write(f"{wav.absolute()}\n")
+                asked.flush()
             return answer()["heard"]
 
         try:
@@ -55,6 +55,8 @@ def listener() -> Iterator[Callable[[Path], str]]:
             yield heard
         finally:
             process.kill()
+            with suppress(BrokenPipeError):
+                asked.close()
 
 
 def version() -> str:

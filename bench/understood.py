@@ -126,7 +126,7 @@ def spoken_voices(names: Sequence[str], n: int) -> int:
 
 
 def last_answer(events: Path) -> str:
-    """The text of the last answer that `run_local.py --events` has added to a log. Raises ListenerError where there is none."""
+    """The last answer in a log of `run_local.py --events`, which grows. Raises ListenerError where there is none."""
     try:
         told = [from_json(json.loads(line)) for line in events.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:

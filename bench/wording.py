@@ -15,7 +15,7 @@ SPELLINGS = {f"{unit}re{plural}": f"{unit}er{plural}" for unit in UNITS for plur
 DRAWS = 10_000
 
 _normal = EnglishTextNormalizer(SPELLINGS)
-_TOKEN = re.compile(r"\d|[^\W\d_]+|[.$¢€£%]")
+_TOKEN = re.compile(r"\d|[^\W\d_]+|(?<=\d)\.(?=\d)|[$¢€£%]")
 
 
 def words(text: str) -> list[str]:

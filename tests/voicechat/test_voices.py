@@ -58,3 +58,4 @@ def test_the_list(natural):
     listed = {each.name: each for each in voices.listed()}
     assert listed[NATURAL].here and listed[NATURAL].megabytes == 63 and "MIT" in listed[NATURAL].licence
     assert listed["espeak:de"].language == "de" and all(each.licence for each in listed.values())
+    assert not any("whisper" in name for name in listed)  # a part, and no voice
