@@ -7,6 +7,7 @@
 # make behaviour  how turns are taken, against what is wanted
 # make soak     5,000 conversations: is the server afterwards what it was?
 # make versus   the same questions to us and to a plain pipecat pipeline
+# make understood   how many words a listener gets wrong of each voice, and of the demo's answer
 # make fuzz   a million messages of rude clients, and whether anybody notices
 
 SHELL := /bin/bash
@@ -17,7 +18,7 @@ HOURS ?= 3
 
 PORT ?= 7860
 
-.PHONY: run talk demo voice test check clients xtts train bench behaviour soak fuzz versus lock clean
+.PHONY: run talk demo voice test check clients xtts train bench behaviour soak fuzz versus understood lock clean
 
 run: .venv/run voice
 	$(BIN)/python -m web --port $(PORT) $(OPTIONS)
@@ -63,6 +64,12 @@ soak: .venv/dev flite.deb espeak-ng.deb
 
 versus: .venv/dev .venv/clients/pipecat/made flite.deb espeak-ng.deb
 	$(BIN)/python -m bench.versus_pipecat
+
+# The listener, 150 MB, once.
+understood: .venv/dev demo .venv/clients/whisper/made
+	$(BIN)/python -m voicechat.parts fetch whisper:base
+	$(BIN)/python -m bench.understood --demo out/answer.wav out/events.jsonl
+	$(BIN)/python -m bench.understood --voice piper:joe --voice espeak
 
 fuzz: .venv/dev
 	$(BIN)/python -m bench.fuzz --messages 1000000

@@ -253,6 +253,15 @@ def test_an_endless_answer_is_cut_off(server, store, monkeypatch):
     refused(store, f"more than the {len(MODEL)} bytes")
 
 
+def test_what_goes_on_without_a_part_is_said_by_its_kind(server, store, monkeypatch):
+    use(monkeypatch, part(NAME).model_copy(update={"kind": "listener"}))
+    server.bent = {path: [404] * 9 for path in ("/simple/p1/", HUB)}
+    for does in (store.folder, lambda name: store.fetch(name, lambda *_: None)):
+        with pytest.raises(PartError, match="; conversations go on without it; ") as error:
+            does(NAME)
+        assert "espeak" not in str(error.value)
+
+
 @pytest.mark.parametrize("code", [403, 404])
 def test_a_server_that_refuses(server, store, code):
     server.bent = {path: [code] * 9 for path in ("/simple/p1/", HUB)}
@@ -511,7 +520,9 @@ def test_the_styles_are_those_of_the_file(kokoro):
 
 
 def test_the_manifest():
-    assert "piper:en_US-joe-medium" in parts()
+    assert {name: entry.kind for name, entry in parts().items()} == {
+        "piper:en_US-joe-medium": "voice", "whisper:base": "listener",
+    }  # fmt: skip
     for entry in parts().values():
         assert entry.licence and entry.origin and entry.language
         assert all(file.sha256 and file.size and file.sources for file in entry.files)

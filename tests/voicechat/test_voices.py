@@ -125,11 +125,7 @@ def test_the_list(natural):
     assert listed[NATURAL].here and listed[NATURAL].megabytes == 63 and "MIT" in listed[NATURAL].licence
     assert listed["espeak:de"].language == "German" and all(each.licence for each in listed.values())
     assert listed[NATURAL].label == "Joe · English (America) · MIT"
-    assert listed[
-        "kokoro:af_heart"
-    ].label == "Heart (Kokoro) · English (America) · Apache-2.0 · to be fetched, 95 MB" or (
-        listed["kokoro:af_heart"].here
-    )
+    assert not any("whisper" in name for name in listed)  # a part, and no voice
 
 
 @pytest.mark.parametrize("name", ["xtts", "xtts:Ana Florence", "xtts:/etc/passwd.wav"])

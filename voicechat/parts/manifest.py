@@ -31,6 +31,13 @@ XTTS, XTTS_HUB, XTTS_REVISION = "xtts", "coqui/XTTS-v2", "v2.0.3"
 XTTS_FILES = ("config.json", "vocab.json", "speakers_xtts.pth", "model.pth")
 LARGEST = 2**28  # bytes of a file whose size nobody has written down
 
+Kind = Literal["voice", "listener"]
+GOES_ON: dict[Kind, str] = {
+    "voice": "conversations go on with espeak",
+    "listener": "conversations go on without it",
+}
+"""What works without a part of that kind."""
+
 Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Plain = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # a file name that leads nowhere else
 
@@ -87,7 +94,7 @@ class File(Strict):
 
 class Part(Strict):
     name: str
-    kind: Literal["voice"]
+    kind: Kind
     language: str
     licence: str
     origin: str
@@ -99,6 +106,11 @@ class Part(Strict):
     def size(self) -> int:
         """Bytes, as far as they are known."""
         return sum(file.size or 0 for file in self.files)
+
+    @property
+    def goes_on(self) -> str:
+        """What works without it, for a message."""
+        return GOES_ON[self.kind]
 
 
 @cache

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
 from voicechat.parts.download import Progress
-from voicechat.parts.fetching import GOES_ON, fetch_file, sum_of, tidy
+from voicechat.parts.fetching import fetch_file, sum_of, tidy
 from voicechat.parts.manifest import File, Part, PartError, part
 
 STAMP = "checked.json"
@@ -97,11 +97,11 @@ class Store:
                     f"{name} needs {2 * part(name).size / 1e6:.0f} MB while it is fetched; " if part(name).size else ""
                 )
                 raise PartError(
-                    f"the disk of {folder} is full: {needs}{GOES_ON}; make room, or set VOICECHAT_HOME to a folder on "
-                    "another disk"
+                    f"the disk of {folder} is full: {needs}{part(name).goes_on}; make room, or set VOICECHAT_HOME to "
+                    "a folder on another disk"
                 ) from None
             raise PartError(
-                f"{error.filename or folder} cannot be written ({error.strerror}); {GOES_ON}; "
+                f"{error.filename or folder} cannot be written ({error.strerror}); {part(name).goes_on}; "
                 "set VOICECHAT_HOME to a folder that can"
             ) from None
 
@@ -130,14 +130,14 @@ class Store:
         for file in wanted.files:
             path = folder / file.name
             if not path.is_file():
-                raise PartError(f"{name} is not on this disk; {GOES_ON}; fetch it: {fetch}")
+                raise PartError(f"{name} is not on this disk; {wanted.goes_on}; fetch it: {fetch}")
             status = path.stat()
             seen = (status.st_size, status.st_mtime_ns)
             sum_, *before = believed.get(file.name, ("", 0, 0))
             if tuple(before) != seen or sum_ != file.sha256:
                 sum_ = sum_of(path)
             if file.sha256 not in (None, sum_):
-                raise PartError(f"{file.name} of {name} is not what it was; {GOES_ON}; fetch it again: {fetch}")
+                raise PartError(f"{file.name} of {name} is not what it was; {wanted.goes_on}; fetch it again: {fetch}")
             found[file.name] = (sum_, *seen)
         if found != believed:
             _write_stamp(folder / STAMP, found)
