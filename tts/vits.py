@@ -63,7 +63,7 @@ class Vits:
             cuts = Cuts.of(graph.graph)
             extract = Extractor(graph).extract_model
             inputs = [given.name for given in graph.graph.input]
-            latent = (cuts.latent, cuts.durations)
+            latent = [cuts.latent, cuts.durations]
             self._text = Steps(extract(inputs, latent), latent, EACH)
             self._speakers = "sid" in inputs
             self._parts: list[Part] = []

@@ -521,7 +521,7 @@ def test_the_styles_are_those_of_the_file(kokoro):
 
 def test_the_manifest():
     assert {name: entry.kind for name, entry in parts().items()} == {
-        "piper:en_US-joe-medium": "voice", "whisper:base": "listener",
+        "piper:en_US-joe-medium": "voice", "kokoro": "voice", "whisper:base": "listener",
     }  # fmt: skip
     for entry in parts().values():
         assert entry.licence and entry.origin and entry.language
