@@ -39,7 +39,7 @@ class Sampler:
         """The next token after `ids`, whose logits [vocabulary] are given."""
         scores = logits.float()[None]
         if self._processors:
-            scores = self._processors(torch.tensor([ids], device=logits.device), scores)  # type: ignore[arg-type]
+            scores = self._processors(torch.tensor([ids], device=logits.device), scores)
         if self._sample:
             return int(torch.multinomial(scores.softmax(-1), 1, generator=self._random))
         return int(scores.argmax())
