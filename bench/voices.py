@@ -131,7 +131,7 @@ def measured(name: str, n: int) -> dict[str, Any]:
 def _keep(voice: Voice) -> str:
     file = SOUNDS / f"{voice.name.replace(':', '-')}.wav"
     soundfile.write(file, spoken(voice, SHOWN), voice.rate)
-    return str(file)
+    return str(file.relative_to(report.ROOT))
 
 
 def _spread(values: list[float]) -> dict[str, float]:
@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     result = {"machine": machine, "voices": found}
     show(result)
     report.write(new_folder(report.RESULTS) / "voices.json", result)
-    spectrograms({voice["voice"]: voice["shown"] for voice in found}, SOUNDS / "spectrograms.png")
+    spectrograms({voice["voice"]: str(report.ROOT / voice["shown"]) for voice in found}, SOUNDS / "spectrograms.png")
     return 0
 
 
