@@ -1,5 +1,6 @@
 """Takes the pictures of the README: `python docs/pictures.py`, from the repository's root, with Chromium installed."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def microphone(folder: str) -> Path:
 
 
 def main() -> None:
+    os.environ["VOICECHAT_HOME"] = os.environ["VOICECHAT_TEST_HOME"]  # with the natural voice, as it is for a user
     server = start("--model", "mini", "--greedy")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as starter:
         flags = [
@@ -54,6 +56,15 @@ def main() -> None:
             page.wait_for_timeout(600)
             page.screenshot(path=HERE / name)
             browser.close()
+        browser = starter.chromium.launch(executable_path="/usr/bin/chromium", args=flags[:1])
+        page = browser.new_page(viewport={"width": 560, "height": 900})
+        page.goto(server.url)
+        page.wait_for_function("window.voicechat")
+        page.click("#vc-settings > button")
+        page.get_by_label("Voice").click()
+        page.wait_for_timeout(600)
+        page.screenshot(path=HERE / "page-voices.png")
+        browser.close()
     server.stop()
 
 

@@ -1,5 +1,4 @@
 # What is used of transformers, typed as it is used. Its own 2,500 files would take most of mypy's time.
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
