@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
+from training.evaluate import edits
 from tts.spoken import spoken
 
 UNITS = ("met", "kilomet", "centimet", "millimet", "lit", "millilit")
@@ -31,12 +32,7 @@ def words(text: str) -> list[str]:
 
 def wrong(said: Sequence[str], heard: Sequence[str]) -> int:
     """The fewest words that have to be replaced, left out or put in to make one of the other."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(said, 1):
-        diagonal, row[0] = row[0], number
-        for at, other in enumerate(heard, 1):
-            diagonal, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, diagonal + (word != other))
-    return row[-1]
+    return edits(list(said), list(heard))
 
 
 def percent(counts: Sequence[tuple[int, int]]) -> float:

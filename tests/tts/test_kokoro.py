@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, save
 
 from tests import little_kokoro
+from tests.captions import spoken
 from tts.clauses import Clauses, phonemes_of
 from tts.kokoro import LONG, Kokoro, evenly, style
 from tts.kokoro_symbols import noted
@@ -40,17 +41,6 @@ def folder(request):
 @pytest.fixture(scope="module")
 def voice(folder):
     return Kokoro(folder, style(folder, "jf_alpha"))
-
-
-def spoken(voice, text):
-    """The sound, and at which second each stretch of text has been said."""
-    chunks, told, at = list(voice.say(text)), [], 0.0
-    for chunk in chunks:
-        at += chunk.seconds
-        if chunk.text:
-            told.append((chunk.text, at))
-    assert "".join(text for text, _ in told) == text
-    return np.concatenate([chunk.samples for chunk in chunks] or [np.zeros(0, np.float32)]), told
 
 
 def test_its_name_language_and_rate(voice):

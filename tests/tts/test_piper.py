@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.captions import spoken
 from tts.piper import Piper
 from tts.voice import VoiceError
 
@@ -22,17 +23,6 @@ LONG = f"{SENTENCE[:-1]}, and at sunset the light passes through more of it, whi
 @pytest.fixture(scope="module")
 def voice(joe):
     return Piper(joe)
-
-
-def spoken(voice, text):
-    """The sound, and at which second each stretch of text has been said."""
-    chunks, told, at = list(voice.say(text)), [], 0.0
-    for chunk in chunks:
-        at += chunk.seconds
-        if chunk.text:
-            told.append((chunk.text, at))
-    assert "".join(text for text, _ in told) == text
-    return np.concatenate([chunk.samples for chunk in chunks] or [np.zeros(0, np.float32)]), told
 
 
 def level(samples):
@@ -120,7 +110,7 @@ def test_an_endless_word_sounds_soon_in_little_memory_and_is_told_as_it_goes(voi
     """It killed the process, wanted 5 GB, or kept every voice waiting for a minute."""
     before, began = memory_mb(), time.monotonic()
     chunks = list(islice(voice.say(text), 30))
-    assert time.monotonic() - began < 15, "some 2 s on an idle machine"
+    assert time.monotonic() - began < 30, "some 2 s on an idle machine"
     assert sum(chunk.seconds for chunk in chunks) > 0.5 and memory_mb() < before + 150
     assert text.startswith("".join(chunk.text for chunk in chunks))
 
