@@ -62,11 +62,12 @@ class VoiceChat:
         async for event in self.session().talk(microphone):
             yield event
 
-    async def say(self, text: str, voice: str = "", speed: float = 1.0) -> AsyncGenerator[SpeechChunk, None]:
+    async def say(self, text: str, voice: str, speed: float = 1.0) -> AsyncGenerator[SpeechChunk, None]:
         """A text in a voice, outside of any conversation: what those say comes first. Raises VoiceError."""
 
         def spoken() -> Iterator[SpeechChunk]:
-            said = self.voice if (voice, speed) == ("", 1.0) else voices.load(voice or self.config.voice, speed)
+            own = voice == self.voice.name and speed == 1.0  # which may be a folder's, that `load` does not know
+            said = self.voice if own else voices.load(voice, speed)
             splitter = Splitter()
             for piece in (*splitter.push(text), *splitter.flush()):
                 yield from said.say(piece)

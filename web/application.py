@@ -6,6 +6,7 @@ import asyncio
 import mimetypes
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,4 +110,5 @@ def _mount_page(app: FastAPI, chats: dict[str, VoiceChat]) -> None:
     """Last: it takes every path that is left."""
     from web.page import mount
 
-    mount(app, list(chats), next(iter(chats.values())).config)
+    first = next(iter(chats.values()))
+    mount(app, list(chats), replace(first.config, voice=first.voice.name))  # by name, and not where its files lie

@@ -153,3 +153,13 @@ async def test_who_leaves_is_spoken_to_no_longer(served):
         async with asyncio.timeout(10):
             while (await client.post("/v1/audio/speech", json=body | {"input": "Yes."})).status_code == 503:
                 await asyncio.sleep(0.05)
+
+
+def test_a_folders_voice_is_heard_by_its_name_and_nobody_is_told_where_it_lies(joe, serve, tmp_path):
+    folder = tmp_path / "mine"
+    folder.symlink_to(joe)
+    running = serve("--model", "echo", "--voice", f"piper:{folder}/")
+    wanted = {"input": "Yes.", "voice": "piper:en_US-joe-medium", "response_format": "pcm"}
+    answer = httpx.post(f"{running.url}/v1/audio/speech", json=wanted, timeout=60)
+    assert answer.status_code == 200 and len(answer.content) > 10_000
+    assert str(tmp_path) not in httpx.get(running.url).text
